@@ -1,0 +1,1 @@
+"""Stable paths of everything that can be configured."""

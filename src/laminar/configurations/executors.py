@@ -1,0 +1,7 @@
+"""Stable path of the executors."""
+
+from laminar.executors.contract import Executor
+from laminar.executors.process import Process
+from laminar.executors.thread import Thread
+
+__all__ = ["Executor", "Process", "Thread"]

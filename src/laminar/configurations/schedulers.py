@@ -1,0 +1,5 @@
+"""Stable path of the scheduler's settings."""
+
+from laminar.flows.schedulers import Scheduler
+
+__all__ = ["Scheduler"]

@@ -1,0 +1,30 @@
+"""Who may start now: slots are computed from what is live, so there is no counter to drift."""
+
+from __future__ import annotations
+
+
+def free_slots(live: int, capacity: int) -> int:
+    """Count the attempts that may start.
+
+    Args:
+        live: Attempts that hold a slot.
+        capacity: Attempts that may hold one at a time.
+
+    Returns:
+        0 or more.
+    """
+    return max(0, capacity - live)
+
+
+def waiting_reason(capacity: int, holders: list[str]) -> str:
+    """Say in one sentence what an action waits for.
+
+    Args:
+        capacity: Attempts that may run at a time.
+        holders: Names of some that do.
+
+    Returns:
+        The sentence.
+    """
+    shown = ", ".join(holders[:3]) + (", …" if len(holders) > 3 else "")
+    return f"waits for a slot of the executor ({len(holders)} of {capacity} held by {shown})"

@@ -1,0 +1,98 @@
+"""The contract of blobs: named bytes that appear whole or not at all."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+
+class Upload(ABC):
+    """Bytes on their way in. Nothing is visible until :meth:`commit`."""
+
+    @abstractmethod
+    def write(self, data: bytes | memoryview) -> None:
+        """Take more bytes.
+
+        Raises:
+            StorageError: They cannot be stored.
+        """
+
+    @abstractmethod
+    def commit(self, path: str) -> None:
+        """Make the bytes visible under a name, whole.
+
+        Raises:
+            StorageError: They cannot be stored.
+        """
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Forget the bytes. Harmless after :meth:`commit`."""
+
+
+class Blobs(ABC):
+    """Named bytes. Names are relative paths with ``/``.
+
+    A name never shows a part of its bytes: writes are atomic, and the last one wins. Blobs know nothing of what the
+    bytes mean.
+    """
+
+    #: Where the blobs are, as people write it.
+    root: str
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Make ready to write.
+
+        Raises:
+            StorageError: The place cannot be written, and why.
+        """
+
+    @abstractmethod
+    def read(self, path: str) -> bytes:
+        """Read a blob.
+
+        Raises:
+            FileNotFoundError: There is none of that name.
+            StorageError: It cannot be read.
+        """
+
+    @abstractmethod
+    def open(self, path: str) -> BinaryIO:
+        """Open a blob for reading as a stream.
+
+        Raises:
+            FileNotFoundError: There is none of that name.
+            StorageError: It cannot be read.
+        """
+
+    @abstractmethod
+    def write(self, path: str, data: bytes) -> None:
+        """Write a blob, whole.
+
+        Raises:
+            StorageError: It cannot be stored.
+        """
+
+    @abstractmethod
+    def upload(self) -> Upload:
+        """Begin to write a blob whose name is not known yet."""
+
+    @abstractmethod
+    def size(self, path: str) -> int | None:
+        """Tell how many bytes a blob has; None if there is none of that name."""
+
+    @abstractmethod
+    def names(self, prefix: str) -> list[str]:
+        """List the names directly below a prefix, files and folders alike, sorted; empty if there is nothing."""
+
+    @abstractmethod
+    def delete(self, path: str) -> None:
+        """Remove a blob; harmless if there is none."""
+
+    def where(self, path: str) -> str:
+        """Name a blob for people."""
+        return f"{self.root.rstrip('/')}/{path}"

@@ -1,0 +1,202 @@
+"""Blobs as files under a folder.
+
+Bytes are written to a private file below ``.tmp`` of the same folder and renamed into place, so a name shows all of
+them or nothing, whenever a process dies. Nothing is flushed to the disk itself: a power cut can cost the last blobs,
+which readers notice by their hash and count as absent.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+
+from laminar.data.contract import Blobs, Upload
+from laminar.errors import StorageError
+from laminar.host import processes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+_counter = itertools.count()
+
+
+class LocalBlobs(Blobs):
+    """Blobs on a file system."""
+
+    def __init__(self, root: str) -> None:
+        """Remember the folder; nothing is created before :meth:`prepare` or the first write."""
+        self.root = os.path.abspath(os.path.expanduser(root))
+        self._temporary = os.path.join(self.root, ".tmp")
+
+    def prepare(self) -> None:
+        """Create the folder, see that it can be written, and clear what dead processes left half-written."""
+        try:
+            os.makedirs(self._temporary, exist_ok=True)
+            probe = self.private_path()
+            with open(probe, "wb") as file:
+                file.write(b"laminar")
+            os.unlink(probe)
+        except OSError as error:
+            raise StorageError(
+                f"The datastore at {self.root} cannot be written: {error.strerror or error}. "
+                "Choose another folder with Local(root=…), or mend its permissions or space."
+            ) from error
+        self._sweep()
+
+    def _sweep(self) -> None:
+        own = processes.identity()
+        for entry in os.listdir(self._temporary):
+            pid, _, rest = entry.partition("-")
+            started, _, _ = rest.partition("-")
+            if not pid.isdigit():
+                continue
+            writer = own.replace(pid=int(pid), started=started)
+            if writer.alive() is False:
+                self._unlink(os.path.join(self._temporary, entry))
+
+    def private_path(self) -> str:
+        """Name a file that no other writer uses, on the same file system as the blobs."""
+        pid = os.getpid()
+        return os.path.join(self._temporary, f"{pid}-{_own_start(pid)}-{next(_counter)}")
+
+    def read(self, path: str) -> bytes:
+        """Read a blob."""
+        full = os.path.join(self.root, path)
+        try:
+            handle = os.open(full, os.O_RDONLY)
+        except FileNotFoundError:
+            raise
+        except NotADirectoryError as error:
+            raise FileNotFoundError(errno.ENOENT, "No such blob", full) from error
+        except OSError as error:
+            raise _refused("read", full, 0, error) from error
+        try:
+            data = os.read(handle, 65536)
+            if len(data) < 65536:
+                return data
+            parts = [data]
+            while chunk := os.read(handle, 1 << 20):
+                parts.append(chunk)
+            return b"".join(parts)
+        except OSError as error:
+            raise _refused("read", full, 0, error) from error
+        finally:
+            os.close(handle)
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a blob for reading."""
+        full = os.path.join(self.root, path)
+        try:
+            return open(full, "rb", buffering=0)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise _refused("read", full, 0, error) from error
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a blob."""
+        upload = _LocalUpload(self)
+        try:
+            upload.write(data)
+            upload.commit(path)
+        except BaseException:
+            upload.abort()
+            raise
+
+    def upload(self) -> Upload:
+        """Begin to write a blob."""
+        return _LocalUpload(self)
+
+    def size(self, path: str) -> int | None:
+        """Tell the size of a blob."""
+        try:
+            return os.stat(os.path.join(self.root, path)).st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def names(self, prefix: str) -> list[str]:
+        """List the names below a prefix."""
+        try:
+            return sorted(os.listdir(os.path.join(self.root, prefix)))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def delete(self, path: str) -> None:
+        """Remove a blob."""
+        self._unlink(os.path.join(self.root, path))
+
+    @staticmethod
+    def _unlink(full: str) -> None:
+        try:
+            os.unlink(full)
+        except FileNotFoundError:
+            return
+
+
+_starts: dict[int, str] = {}
+
+
+def _own_start(pid: int) -> str:
+    """Tell when this process started; asked once in each process, forked ones included."""
+    started = _starts.get(pid)
+    if started is None:
+        started = _starts[pid] = processes.start_time(pid) or ""
+    return started
+
+
+def _refused(verb: str, full: str, size: int, error: OSError) -> StorageError:
+    amount = f" {size:,} bytes" if size else ""
+    remedy = " Free some space and resume the run." if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    refusal = StorageError(f"Could not {verb}{amount} at {full}: {error.strerror or error}.{remedy}")
+    refusal.errno = error.errno
+    return refusal
+
+
+class _LocalUpload(Upload):
+    def __init__(self, blobs: LocalBlobs) -> None:
+        self._blobs = blobs
+        self._private = blobs.private_path()
+        self._written = 0
+        self._handle = self._create()
+
+    def _create(self) -> int:
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+        try:
+            try:
+                return os.open(self._private, flags, 0o666)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(self._private), exist_ok=True)
+                return os.open(self._private, flags, 0o666)
+        except OSError as error:
+            raise _refused("write", self._private, 0, error) from error
+
+    def write(self, data: bytes | memoryview) -> None:
+        view = memoryview(data).cast("B") if len(data) else memoryview(b"")
+        done = 0
+        try:
+            while done < len(view):
+                done += os.write(self._handle, view[done:])
+        except OSError as error:
+            raise _refused("write", self._private, self._written + len(view), error) from error
+        self._written += done
+
+    def commit(self, path: str) -> None:
+        full = os.path.join(self._blobs.root, path)
+        try:
+            os.close(self._handle)
+            self._handle = -1
+            try:
+                os.rename(self._private, full)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(full), exist_ok=True)
+                os.rename(self._private, full)
+        except OSError as error:
+            raise _refused("write", full, self._written, error) from error
+
+    def abort(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+        LocalBlobs._unlink(self._private)

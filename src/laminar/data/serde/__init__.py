@@ -1,0 +1,1 @@
+"""Serialisation: the contract, the registry, and pickle, which serves every type that has no protocol of its own."""

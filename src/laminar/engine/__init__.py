@@ -1,0 +1,1 @@
+"""Carries out what core decides: the only room that changes the state of runs."""

@@ -1,0 +1,73 @@
+"""From how an attempt ended to the exception that the caller of the run gets."""
+
+from __future__ import annotations
+
+from laminar.data.serde import pickled
+from laminar.errors import (
+    AttemptError,
+    AttemptExitedError,
+    AttemptKilledError,
+    AttemptLostError,
+    AttemptTimeoutError,
+    OutOfMemoryError,
+    RemoteError,
+    RunAbortedError,
+)
+from laminar.model.states import Outcome
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from laminar.model.action import Ended, Failure
+
+
+def exception_of(ended: Ended, where: str) -> BaseException:
+    """Make the exception for an attempt that failed.
+
+    Args:
+        ended: How it ended.
+        where: Name of the layer and split, for people.
+
+    Returns:
+        The user's own exception with the remote traceback in its notes, or one of laminar's for an end without one.
+    """
+    if ended.manifest is not None and ended.manifest.failure is not None:
+        return exception_of_failure(ended.manifest.failure, where)
+    detail = f"{where[0].upper()}{where[1:]} ended without a result: {ended.detail}."
+    match ended.outcome:
+        case Outcome.OUT_OF_MEMORY:
+            return OutOfMemoryError(f"{detail} Give it more memory, or Retry(memory=…, memory_max=…).")
+        case Outcome.KILLED:
+            killed = AttemptKilledError(detail)
+            killed.signal = ended.signal or 0
+            return killed
+        case Outcome.EXITED:
+            exited = AttemptExitedError(detail)
+            exited.code = ended.code or 0
+            return exited
+        case Outcome.TIMED_OUT:
+            return AttemptTimeoutError(f"{where[0].upper()}{where[1:]} {ended.detail}.")
+        case Outcome.LOST:
+            return AttemptLostError(detail)
+        case Outcome.CANCELLED:
+            return RunAbortedError(detail)
+        case _:
+            return AttemptError(detail)
+
+
+def exception_of_failure(failure: Failure, where: str) -> BaseException:
+    """Make the user's own exception again, with the remote traceback in its notes."""
+    error: BaseException | None = None
+    if failure.pickled is not None:
+        try:
+            error = pickled.loads(failure.pickled)
+        except Exception:
+            error = None  # its class is not there in this process; its words are
+    if error is None:
+        remote = RemoteError(f"{failure.type_name}: {failure.message}")
+        remote.type_name = failure.type_name
+        error = remote
+    if failure.traceback:
+        error.add_note(f"Raised in {where}:\n{failure.traceback.rstrip()}")
+    else:
+        error.add_note(f"Raised in {where}.")
+    return error

@@ -1,0 +1,80 @@
+"""The output of attempts: a file each, kept with the run, shown live."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from laminar.engine.contract import Observer
+    from laminar.model.ids import AttemptKey
+
+BLOCK = 1 << 20
+
+
+class Logs:
+    """Follows the logs of live attempts and tells an observer their lines."""
+
+    def __init__(self, folder: str, observer: Observer) -> None:
+        """Remember where logs lie."""
+        self._folder = folder
+        self._observer = observer
+        self._followed: dict[AttemptKey, _Follower] = {}
+        self._made: set[str] = set()
+
+    def follow(self, key: AttemptKey, splits: int) -> str:
+        """Name the log of an attempt that is about to start, and follow it."""
+        action = key.action
+        folder = os.path.join(self._folder, action.space, action.run, action.name)
+        if folder not in self._made:
+            os.makedirs(folder, exist_ok=True)
+            self._made.add(folder)
+        path = os.path.join(folder, f"{action.index}.{key.epoch}.{key.number}.log")
+        self._followed[key] = _Follower(path, splits)
+        return path
+
+    def poll(self) -> None:
+        """Tell what live attempts have printed since the last time."""
+        for key, follower in self._followed.items():
+            self._tell(key, follower, follower.lines(last=False))
+
+    def leave(self, key: AttemptKey) -> None:
+        """Tell the rest of what an attempt has printed, and remove its log if that is nothing."""
+        follower = self._followed.pop(key)
+        self._tell(key, follower, follower.lines(last=True))
+        follower.close()
+
+    def _tell(self, key: AttemptKey, follower: _Follower, lines: list[str]) -> None:
+        for line in lines:
+            self._observer.line(key.action.name, key.action.index, follower.splits, line)
+
+
+class _Follower:
+    def __init__(self, path: str, splits: int) -> None:
+        self.splits = splits
+        self._path = path
+        self._handle = -1
+        self._rest = b""
+        self._any = False
+
+    def lines(self, *, last: bool) -> list[str]:
+        if self._handle < 0:
+            try:
+                self._handle = os.open(self._path, os.O_RDONLY)
+            except FileNotFoundError:
+                return []
+        data = self._rest
+        while block := os.read(self._handle, BLOCK):
+            self._any = True
+            data += block
+        lines = data.split(b"\n")
+        self._rest = lines.pop()
+        if last and self._rest:
+            lines.append(self._rest)
+        return [line.decode("utf-8", "replace").rpartition("\r")[2] for line in lines]
+
+    def close(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
+            if not self._any:
+                os.unlink(self._path)

@@ -1,0 +1,106 @@
+"""What a resumed run can keep: splits that are committed, whose blobs are there, and whose inputs are the same."""
+
+from __future__ import annotations
+
+from laminar.engine.contract import Reuse
+from laminar.model.ids import ActionKey
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from laminar.data.archives import Archives, LayerRecord, SplitRecord
+    from laminar.data.artifacts import Artifacts
+    from laminar.engine.contract import Program
+    from laminar.model.action import Output, Ref
+
+
+class Reuser:
+    """Looks into the datastore for what an earlier holder of the run has committed."""
+
+    def __init__(self, program: Program, archives: Archives, artifacts: Artifacts) -> None:
+        """List the blobs that are there."""
+        self._program = program
+        self._archives = archives
+        self._known = artifacts.known()
+        self._before: dict[str, Mapping[int, Mapping[str, Output]]] = {}
+
+    def preview(self, order: Sequence[str]) -> list[Reuse]:
+        """Say for each layer, before anything runs, what will be kept and why the rest runs.
+
+        A layer that depends on one that runs again is counted by what is committed; whether it still fits is seen once
+        its inputs are known.
+        """
+        plan = []
+        for layer in order:
+            record = self._archives.layer(self._program.space, self._program.run, layer)
+            if record is not None:
+                lost = self._lost(layer, record)
+                reason = f"{len(lost)} of its blobs are gone or damaged" if lost else ""
+                plan.append(Reuse(layer, record.splits - len(lost), record.splits, reason))
+                continue
+            committed = self._archives.committed(self._program.space, self._program.run, layer)
+            reason = "the rest of its splits did not finish" if committed else "it did not finish"
+            plan.append(Reuse(layer, len(committed), None, reason))
+        return plan
+
+    def finished(self, layer: str) -> LayerRecord | None:
+        """Read the record of a layer, if it is finished and all its blobs are there."""
+        record = self._archives.layer(self._program.space, self._program.run, layer)
+        if record is None:
+            return None
+        lost = self._lost(layer, record)
+        if not lost:
+            return record
+        self._before[layer] = self._committed(layer, range(record.splits))
+        self._archives.forget_layer(self._program.space, self._program.run, layer)
+        return None
+
+    def splits(self, layer: str, count: int) -> Mapping[int, Mapping[str, Output]]:
+        """Find the splits of an unfinished layer that can be kept."""
+        committed = self._archives.committed(self._program.space, self._program.run, layer)
+        kept: dict[int, Mapping[str, Output]] = {}
+        for index in sorted(committed):
+            record = self._archives.split(self._key(layer, index))
+            if record is None or index >= count:
+                continue
+            if record.inputs == self._program.inputs(layer, index) and not self._missing(record):
+                kept[index] = record.outputs
+            else:
+                self._archives.forget_split(self._key(layer, index))
+        return kept
+
+    def forget(self, layer: str) -> None:
+        """Take back what is committed of a layer, since what it depends on has changed."""
+        space, run = self._program.space, self._program.run
+        self._archives.forget_layer(space, run, layer)
+        for index in self._archives.committed(space, run, layer):
+            self._archives.forget_split(self._key(layer, index))
+
+    def changed(self, layer: str, outputs: Mapping[int, Mapping[str, Output]]) -> bool:
+        """Tell whether a layer that ran again has made something else than before."""
+        before = self._before.get(layer)
+        return before is not None and before != outputs
+
+    def _lost(self, layer: str, record: LayerRecord) -> list[str]:
+        if record.outputs is None:
+            return []
+        lost = []
+        for name in record.outputs:
+            refs = self._archives.joined(self._program.space, self._program.run, layer, name)
+            if refs is None:
+                output = self._archives.output(self._key(layer, 0), name)
+                refs = [None] if output is None else list(output.refs)
+                lost += [name] if output is None else []
+            lost += [name for ref in refs if ref is not None and ref.hexdigest not in self._known]
+        return lost
+
+    def _missing(self, record: SplitRecord) -> list[Ref]:
+        return [ref for output in record.outputs.values() for ref in output.refs if ref.hexdigest not in self._known]
+
+    def _committed(self, layer: str, indexes: Sequence[int]) -> dict[int, Mapping[str, Output]]:
+        records = {index: self._archives.split(self._key(layer, index)) for index in indexes}
+        return {index: record.outputs for index, record in records.items() if record is not None}
+
+    def _key(self, layer: str, index: int) -> ActionKey:
+        return ActionKey(self._program.space, self._program.run, layer, index)

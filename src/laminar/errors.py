@@ -1,0 +1,127 @@
+"""Every error that laminar raises, in one tree.
+
+Each message says what happened, to what, and what to do next. An exception of the user's own code is never wrapped: it
+reaches the caller of ``flow()`` as itself, with the remote traceback in its notes.
+"""
+
+from __future__ import annotations
+
+
+class LaminarError(Exception):
+    """Root of every error that laminar raises by itself."""
+
+
+class FlowError(LaminarError):
+    """A flow, a layer or a configuration is wrong; raised before anything runs."""
+
+
+class ExecutionError(LaminarError):
+    """A run could not be carried out or carried on."""
+
+
+class RunHeldError(ExecutionError):
+    """Another scheduler that is alive holds the run."""
+
+
+class UnknownRunError(ExecutionError):
+    """No run of that id is known."""
+
+
+class RunAbortedError(ExecutionError):
+    """The run was aborted from outside, for example by ``laminar abort``."""
+
+
+class AttemptError(ExecutionError):
+    """An attempt ended without a result and without an exception that could be handed on."""
+
+
+class AttemptExitedError(AttemptError):
+    """The user's code ended its process: ``sys.exit``, ``os._exit``, or a return without a result.
+
+    Attributes:
+        code: The exit code.
+    """
+
+    code: int = 0
+
+
+class AttemptKilledError(AttemptError):
+    """The process of an attempt was ended by a signal that laminar did not send.
+
+    Attributes:
+        signal: Number of the signal.
+    """
+
+    signal: int = 0
+
+
+class OutOfMemoryError(AttemptError):
+    """The kernel killed the attempt because memory ran out."""
+
+
+class AttemptTimeoutError(AttemptError, TimeoutError):
+    """The attempt ran longer than its ``Timeout`` allows and was stopped."""
+
+
+class AttemptLostError(AttemptError):
+    """The place where the attempt ran disappeared."""
+
+
+class RemoteError(AttemptError):
+    """An exception of the user's code that could not be pickled.
+
+    Attributes:
+        type_name: Qualified name of the exception's type.
+    """
+
+    type_name: str = ""
+
+
+class CodeLoadError(ExecutionError):
+    """The user's code could not be loaded in the process that should run it."""
+
+
+class DataError(LaminarError):
+    """A value or a blob could not be written or read."""
+
+
+class UnpicklableArtifactError(DataError, TypeError):
+    """An artifact cannot be serialised; the message names the attribute path inside the value."""
+
+
+class StorageError(DataError, OSError):
+    """The datastore refused to read or write: the message names the path, the bytes and the reason."""
+
+
+class CorruptBlobError(DataError):
+    """The bytes under a digest are not those bytes; they are set aside and count as absent."""
+
+
+class LedgerError(LaminarError):
+    """The ledger cannot be opened, or is of a newer schema."""
+
+
+class NonRecoverableError(LaminarError):
+    """Raised by user code to say that no retry can help."""
+
+
+def nearest(name: str, known: object) -> str:
+    """Say which known names are close to a wrong one, as the end of a sentence.
+
+    Args:
+        name: What was asked for.
+        known: Iterable of the names that exist.
+
+    Returns:
+        ``" Did you mean 'x'?"``, or the list of what exists, or ``" None exist yet."``.
+    """
+    import difflib  # only when an error is already certain
+
+    names = sorted(str(item) for item in known)  # type: ignore[attr-defined]
+    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    if close:
+        return f" Did you mean {' or '.join(repr(item) for item in close)}?"
+    if not names:
+        return " None exist yet."
+    shown = ", ".join(repr(item) for item in names[:10])
+    return f" Known: {shown}{', …' if len(names) > 10 else ''}."

@@ -1,0 +1,235 @@
+"""Attempts as processes of this machine.
+
+``fork``: a warm parent, a fresh interpreter, imports the user's code once; each attempt is a fork of it, a few
+milliseconds away and isolated from all others. ``spawn``: each attempt is a fresh interpreter, where ``fork`` is missing.
+
+Every attempt is a session of its own and the reaper of what it starts, so that all of it can be found and killed. The
+warm parent kills everything when the scheduler's end of their socket closes, however the scheduler died.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import socket
+import struct
+import sys
+import threading
+
+from laminar.errors import CodeLoadError, FlowError
+from laminar.executors.contract import Executor, Session
+from laminar.host import processes
+from laminar.host.machine import memory_kills
+from laminar.model.action import Ended, SessionLost
+from laminar.model.states import Outcome
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from laminar.executors.contract import Host
+    from laminar.model.action import Manifest, Request
+    from laminar.model.ids import AttemptKey
+
+LENGTH = struct.Struct("!I")
+METHODS = ("fork", "spawn")
+
+
+class Process(Executor):
+    """Run each attempt in a process of its own. The default.
+
+    Attributes:
+        method: ``"fork"`` (of a warm parent) or ``"spawn"`` (a fresh interpreter for each attempt).
+
+    Raises:
+        FlowError: The method is unknown, or missing on this system.
+
+    Usage::
+
+        flow = HelloFlow(executor=executors.Process(concurrency=4))
+    """
+
+    def __init__(
+        self, *, concurrency: int | None = None, timeout: float | None = None, method: str | None = None
+    ) -> None:
+        """Check and keep the configuration."""
+        super().__init__(concurrency=concurrency, timeout=timeout)
+        forks = hasattr(os, "fork")
+        self.method = method or ("fork" if forks else "spawn")
+        if self.method not in METHODS:
+            raise FlowError(f"Process(method={method!r}): expects one of {', '.join(METHODS)}.")
+        if self.method == "fork" and not forks:
+            raise FlowError("Process(method='fork'): this system cannot fork; use method='spawn'.")
+
+    def open(self, host: Host) -> Session:
+        """Start the warm parent, or make ready to spawn."""
+        if self.method == "fork":
+            return ForkSession(host, self.concurrency)
+        from laminar.executors.spawn import SpawnSession  # 15 ms of subprocess, and only who cannot fork needs it
+
+        return SpawnSession(host, self.concurrency)
+
+
+def interpreter_options() -> list[str]:
+    """Give the options that this interpreter was started with, for another one."""
+    flags = sys.flags
+    options = ["-O"] * flags.optimize + ["-B"] * flags.dont_write_bytecode
+    options += ["-I"] * flags.isolated or ["-E"] * flags.ignore_environment
+    for name, value in sys._xoptions.items():
+        options += ["-X", name if value is True else f"{name}={value}"]
+    return options + [f"-W{warning}" for warning in sys.warnoptions]
+
+
+def bootstrap(what: str) -> str:
+    """Give the program that a fresh interpreter runs to import from laminar's worker room, wherever laminar lies."""
+    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    return f"import sys; sys.path.insert(0, {package!r}); from laminar.worker.{what}"
+
+
+def send(connection: socket.socket, message: Any) -> None:
+    """Send a message over a stream socket."""
+    data = pickle.dumps(message, 5)
+    connection.sendall(LENGTH.pack(len(data)) + data)
+
+
+def receive(connection: socket.socket) -> Any:
+    """Receive a message; None at the end of the stream."""
+    head = _exactly(connection, LENGTH.size)
+    if head is None:
+        return None
+    data = _exactly(connection, LENGTH.unpack(head)[0])
+    return None if data is None else pickle.loads(data)  # noqa: S301 - from a process that this one started
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes | None:
+    data = bytearray()
+    while len(data) < size:
+        try:
+            part = connection.recv(min(size - len(data), 1 << 20))
+        except ConnectionError:
+            return None
+        if not part:
+            return None
+        data += part
+    return bytes(data)
+
+
+def take_manifest(path: str) -> Manifest | None:
+    """Read and remove the manifest that an attempt handed over; None if it did not."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except FileNotFoundError:
+        return None
+    os.unlink(path)
+    manifest: Manifest = pickle.loads(data)  # noqa: S301 - from a process that this one started
+    return manifest
+
+
+class Watch:
+    """What must be remembered of an attempt to tell how it ended."""
+
+    def __init__(self, request: Request) -> None:
+        """Note the memory kills so far."""
+        self.request = request
+        self.stopped = False
+        self._kills = memory_kills()
+
+    def ended(self, status: int, cpu: float | None, memory: float | None) -> Ended:
+        """Tell how an attempt ended from its process's exit status (negative: the signal) and its manifest."""
+        key = self.request.key
+        manifest = take_manifest(self.request.manifest)
+        if manifest is not None:
+            outcome = Outcome.SUCCEEDED if manifest.failure is None else Outcome.RAISED
+            return Ended(key, outcome, manifest, cpu=cpu, memory=memory)
+        if self.stopped:
+            return Ended(key, Outcome.CANCELLED, detail="its processes were stopped", cpu=cpu, memory=memory)
+        if status < 0:
+            number = -status
+            if number == signal.SIGKILL and self._kills is not None and (memory_kills() or 0) > self._kills:
+                detail = f"the kernel killed it for memory; its peak was {memory or 0:.0f} MB"
+                return Ended(key, Outcome.OUT_OF_MEMORY, signal=number, detail=detail, cpu=cpu, memory=memory)
+            detail = f"its process was killed by {signal.Signals(number).name}"
+            return Ended(key, Outcome.KILLED, signal=number, detail=detail, cpu=cpu, memory=memory)
+        detail = f"its process exited with code {status} and no result, as os._exit({status}) does"
+        return Ended(key, Outcome.EXITED, code=status, detail=detail, cpu=cpu, memory=memory)
+
+
+class ForkSession(Session):
+    """A warm parent and the attempts that it forks."""
+
+    def __init__(self, host: Host, capacity: int) -> None:
+        """Start the warm parent."""
+        self.capacity = capacity
+        self._host = host
+        self._lock = threading.Lock()
+        self._watched: dict[AttemptKey, Watch] = {}
+        self._closing = False
+        self._connection, theirs = socket.socketpair()
+        theirs.set_inheritable(True)
+        environment = {**os.environ, processes.LABEL: f"{host.label}/warm"}
+        command = [
+            sys.executable,
+            *interpreter_options(),
+            "-c",
+            bootstrap(f"warm import main; main({theirs.fileno()})"),
+        ]
+        self._pid = os.posix_spawn(sys.executable, command, environment, setpgroup=0)
+        theirs.close()
+        send(self._connection, (host.code, host.entry, host.label, os.getpid()))
+        self._reader = threading.Thread(target=self._read, daemon=True, name="laminar-processes")
+        self._reader.start()
+
+    def start(self, request: Request) -> None:
+        """Ask the warm parent for a fork."""
+        with self._lock:
+            self._watched[request.key] = Watch(request)
+        self._tell("start", request)
+
+    def stop(self, key: AttemptKey, grace: float) -> None:
+        """Ask the warm parent to stop an attempt."""
+        with self._lock:
+            watch = self._watched.get(key)
+            if watch is None:
+                return
+            watch.stopped = True
+        self._tell("stop", key, grace)
+
+    def close(self) -> None:
+        """Let the warm parent end, which ends all that it has started, and wait for that."""
+        self._closing = True
+        self._connection.shutdown(socket.SHUT_WR)
+        self._reader.join()
+        self._connection.close()
+        os.waitpid(self._pid, 0)
+
+    def _tell(self, *message: Any) -> None:
+        try:
+            send(self._connection, message)
+        except (BrokenPipeError, ConnectionError):
+            return  # the reader notices too, and delivers the end of every attempt
+
+    def _read(self) -> None:
+        failure: BaseException | None = None
+        while (message := receive(self._connection)) is not None:
+            if message[0] == "ended":
+                _, key, status, cpu, memory = message
+                self._deliver(key, status, cpu, memory)
+            else:
+                failure = message[1]
+        if self._closing and failure is None:
+            return
+        processes.sweep(self._host.label)
+        error = failure or CodeLoadError("The parent of all processes of this run was killed; resume the run to go on.")
+        self._host.deliver(SessionLost(error))
+        with self._lock:
+            left = list(self._watched)
+            self._watched.clear()
+        for key in left:
+            self._host.deliver(Ended(key, Outcome.LOST, detail=str(error)))
+
+    def _deliver(self, key: AttemptKey, status: int, cpu: float, memory: float) -> None:
+        with self._lock:
+            watch = self._watched.pop(key)
+        self._host.deliver(watch.ended(status, cpu, memory))

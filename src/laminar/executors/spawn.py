@@ -1,0 +1,96 @@
+"""Attempts as fresh interpreters, one each, for systems without ``fork``."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+
+from laminar.executors.contract import Session
+from laminar.executors.process import Watch, bootstrap, interpreter_options
+from laminar.host import processes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from laminar.executors.contract import Host
+    from laminar.model.action import Request
+    from laminar.model.ids import AttemptKey
+
+POSIX = os.name == "posix"
+
+
+class SpawnSession(Session):
+    """Fresh interpreters, each watched by a thread."""
+
+    def __init__(self, host: Host, capacity: int) -> None:
+        """Start nothing yet."""
+        self.capacity = capacity
+        self._host = host
+        self._lock = threading.Lock()
+        self._running: dict[AttemptKey, tuple[Watch, subprocess.Popen[bytes]]] = {}
+        self._watchers: list[threading.Thread] = []
+
+    def start(self, request: Request) -> None:
+        """Start an interpreter; its request comes by standard input, which also tells it when this process is gone."""
+        host = self._host
+        with open(request.log, "ab") as log:
+            process = subprocess.Popen(  # noqa: S603 - this interpreter, and arguments of our own
+                [sys.executable, *interpreter_options(), "-c", bootstrap("once import main; main()")],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, processes.LABEL: f"{host.label}/{request.key}"},
+                start_new_session=POSIX,
+            )
+        watch = Watch(request)
+        with self._lock:
+            self._running[request.key] = (watch, process)
+        watcher = threading.Thread(target=self._watch, args=(watch, process), daemon=True, name="laminar-spawn")
+        self._watchers.append(watcher)
+        watcher.start()
+
+    def _watch(self, watch: Watch, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdin is not None
+        try:
+            data = pickle.dumps((self._host.code, self._host.entry, watch.request), 5)
+            process.stdin.write(len(data).to_bytes(8, "big") + data)
+            process.stdin.flush()
+        except BrokenPipeError:
+            pass  # it has died already, and its exit status says how
+        status = process.wait()
+        process.stdin.close()
+        processes.sweep(f"{self._host.label}/{watch.request.key}")
+        with self._lock:
+            del self._running[watch.request.key]
+        self._host.deliver(watch.ended(status, None, None))
+
+    def stop(self, key: AttemptKey, grace: float) -> None:
+        """Ask the process to end, and kill its tree after the grace."""
+        with self._lock:
+            running = self._running.get(key)
+        if running is None:
+            return
+        watch, process = running
+        watch.stopped = True
+        process.send_signal(signal.SIGTERM)
+        timer = threading.Timer(grace, self._kill, (process,))
+        timer.daemon = True
+        timer.start()
+
+    @staticmethod
+    def _kill(process: subprocess.Popen[bytes]) -> None:
+        if process.poll() is None:
+            processes.kill_tree(process.pid)
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        with self._lock:
+            running = list(self._running.values())
+        for watch, process in running:
+            watch.stopped = True
+            self._kill(process)
+        for watcher in self._watchers:
+            watcher.join()

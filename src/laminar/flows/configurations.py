@@ -1,0 +1,184 @@
+"""What can be said of a layer when it is registered."""
+
+from __future__ import annotations
+
+import sys
+
+from laminar.errors import FlowError
+from laminar.model.policies import Resources, Retry, Timeout
+from laminar.model.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from laminar.flows.layer import Layer
+
+
+class Container(Value):
+    """The container of a layer, and what it needs of a machine.
+
+    Attributes:
+        image: Name of the image; by default laminar's own for the running Python.
+        command: What starts the user's code in the container; by default the script that started the scheduler.
+        cpu: Cores, may be a fraction.
+        memory: Megabytes, or a string such as ``"2Gi"``.
+        workdir: Folder in which the command is run.
+        gpu: Number of GPUs, or a string such as ``"A100:1"``.
+        env: Environment variables; on the thread executor they apply to no more than ``current``.
+        shm: Megabytes of shared memory, or a string.
+        disk: Megabytes of scratch space, or a string.
+
+    Raises:
+        FlowError: An amount makes no sense.
+
+    Usage::
+
+        @HelloFlow.register(container=Container(cpu=2, memory="4Gi"))
+    """
+
+    image: str = f"laminar:py{sys.version_info[0]}.{sys.version_info[1]}"
+    command: str | None = None
+    cpu: float | str = 1
+    memory: float | str = 1500
+    workdir: str = "/laminar"
+    gpu: int | str | None = None
+    env: Mapping[str, str] | None = None
+    shm: float | str | None = None
+    disk: float | str | None = None
+
+    def validate(self) -> None:
+        """Refuse nonsense at once."""
+        self.resources()
+        for name, value in (self.env or {}).items():
+            if not isinstance(name, str) or not isinstance(value, str):
+                raise FlowError(f"Container(env=…): expects strings, got {name!r}: {value!r}.")
+
+    def resources(self) -> Resources:
+        """Give what it needs of a machine.
+
+        Raises:
+            FlowError: A hook has set an amount that makes no sense.
+        """
+        return Resources(self.cpu, self.memory, self.gpu, self.disk, self.shm)
+
+
+class Parameter(Value, frozen=True):
+    """One input of a foreach.
+
+    Attributes:
+        layer: The layer that made the artifact.
+        attribute: Name of the artifact.
+        index: Which split of that layer made it; None takes it over all splits of a foreach layer.
+    """
+
+    layer: type[Layer]
+    attribute: str
+    index: int | None = 0
+
+
+class ForEach(Value):
+    """Run a layer once for each element of an artifact, or for each combination of several (a grid).
+
+    The last parameter varies fastest, as in :func:`itertools.product`. An artifact that is not sharded is passed to each
+    split as it is.
+
+    Attributes:
+        parameters: What to iterate over.
+
+    Raises:
+        FlowError: It is not a list of :class:`Parameter`.
+    """
+
+    parameters: Sequence[Parameter] = ()
+
+    def validate(self) -> None:
+        """Refuse what is no parameter at once."""
+        if isinstance(self.parameters, Parameter):
+            raise FlowError(f"ForEach(parameters=…): expects a list; write parameters=[{self.parameters!r}].")
+        self.parameters = tuple(self.parameters)
+        for parameter in self.parameters:
+            if not isinstance(parameter, Parameter):
+                raise FlowError(f"ForEach(parameters=…): expects Parameter objects, got {parameter!r}.")
+
+
+class Catch:
+    """Catch exceptions of a layer, by type and subclass.
+
+    The layer then counts as finished, with what it had assigned.
+
+    Raises:
+        FlowError: Something is no exception type.
+
+    Usage::
+
+        @HelloFlow.register(catch=Catch(ValueError, KeyError))
+    """
+
+    def __init__(self, *exceptions: type[BaseException]) -> None:
+        """Keep the types."""
+        for kind in exceptions:
+            if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+                raise FlowError(f"Catch({kind!r}): expects exception types, such as Catch(ValueError).")
+        self.exceptions = exceptions
+
+    def __repr__(self) -> str:
+        """Show the types."""
+        return f"Catch({', '.join(kind.__name__ for kind in self.exceptions)})"
+
+
+class LayerConfiguration(Value):
+    """All that is configured of a layer; hooks may change it for one split.
+
+    Attributes:
+        container: Its container and resources.
+        foreach: What it iterates over.
+        retry: When it is tried again.
+        catch: What it catches.
+        timeout: How long an attempt may run.
+    """
+
+    container: Container
+    foreach: ForEach
+    retry: Retry
+    catch: Catch
+    timeout: Timeout | None
+
+    def copy(self) -> LayerConfiguration:
+        """Give a copy that can be changed apart."""
+        return LayerConfiguration(
+            self.container.replace(), self.foreach, self.retry.replace(), self.catch, self.timeout
+        )
+
+
+def configure(
+    where: str,
+    container: Container | None,
+    foreach: ForEach | None,
+    retry: Retry | None,
+    catch: Catch | None,
+    timeout: Timeout | None,
+    resources: Resources | None,
+) -> LayerConfiguration:
+    """Put together the configuration of a layer.
+
+    Raises:
+        FlowError: Something is of the wrong type; the message names the parameter, what was expected and what came.
+    """
+    expected: tuple[tuple[str, object, type], ...] = (
+        ("container", container, Container),
+        ("foreach", foreach, ForEach),
+        ("retry", retry, Retry),
+        ("catch", catch, Catch),
+        ("timeout", timeout, Timeout),
+        ("resources", resources, Resources),
+    )
+    for name, value, kind in expected:
+        if value is not None and not isinstance(value, kind):
+            raise FlowError(
+                f"{where}: {name} expects {kind.__name__}(…), got {value!r} of type {type(value).__name__}."
+            )
+    place = Container() if container is None else container
+    if resources is not None:
+        place = place.replace(**{name: amount for name, amount in vars(resources).items() if amount is not None})
+    return LayerConfiguration(place, foreach or ForEach(), retry or Retry(), catch or Catch(), timeout)

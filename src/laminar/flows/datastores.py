@@ -1,0 +1,193 @@
+"""Datastores: where the artifacts and records of flows lie, and what can be found there."""
+
+from __future__ import annotations
+
+import os
+
+from laminar.data.archives import Archives
+from laminar.data.artifacts import Artifacts
+from laminar.data.local import LocalBlobs
+from laminar.data.memory import MemoryBlobs
+from laminar.data.serde.contract import Registry
+from laminar.errors import FlowError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from laminar.data.contract import Blobs
+    from laminar.data.serde.contract import Protocol, ProtocolT
+    from laminar.flows.execution import Execution
+    from laminar.flows.flow import Flow
+    from laminar.flows.layer import Layer
+
+
+class DataStore:
+    """Where the artifacts and records of flows lie.
+
+    Attributes:
+        root: Its address.
+    """
+
+    #: Whether it can be used from outside the scheduler's process.
+    shared: bool = True
+
+    def __init__(self, blobs: Blobs) -> None:
+        """Use these blobs."""
+        self.blobs = blobs
+        self.archives = Archives(blobs)
+        self._registry = Registry()
+
+    @property
+    def root(self) -> str:
+        """Address of the datastore."""
+        return self.blobs.root
+
+    def artifacts(self, space: str) -> Artifacts:
+        """Give the artifacts of a flow by its name."""
+        return Artifacts(self.blobs, space, self._registry)
+
+    def protocol(self, *kinds: type) -> Callable[[type[ProtocolT]], type[ProtocolT]]:
+        """Register a serde protocol for values of exactly these types.
+
+        Usage::
+
+            @datastore.protocol(pd.DataFrame)
+            class Parquet(serde.Protocol):
+                def dump(self, value: pd.DataFrame, file: BinaryIO) -> None:
+                    value.to_parquet(file)
+
+                def load(self, file: BinaryIO) -> pd.DataFrame:
+                    return pd.read_parquet(file)
+        """
+        return self._registry.protocol(*kinds)
+
+    def find_protocol(self, name: str) -> Protocol | None:
+        """Find the protocol of a type by its name ``module.Name``; None means pickle."""
+        return self._registry.find(name)
+
+    def list_executions(self, *, flow: Flow) -> list[Execution]:
+        """List all executions of a flow, oldest first."""
+        return [flow.execution(run) for run in self.archives.runs(flow.name)]
+
+    def list_layers(self, *, execution: Execution) -> list[Layer]:
+        """List the layers of an execution that left anything, by name."""
+        names = self.archives.layers(execution.flow.name, execution.known_id)
+        return [execution.layer(name) for name in names if name in execution.flow.registry]
+
+    def list_artifacts(self, *, layer: Layer) -> list[str]:
+        """List the artifacts of a layer, by name."""
+        execution = layer.execution
+        return self.archives.outputs(execution.flow.name, execution.known_id, layer.name)
+
+    def state_folder(self) -> str | None:
+        """Give the folder for what belongs to this machine: the ledger and the logs. None keeps nothing."""
+        return os.path.abspath(".laminar")
+
+    def __repr__(self) -> str:
+        """Show the address."""
+        return f'{type(self).__name__}(root="{self.root}")'
+
+
+class Local(DataStore):
+    """Keep everything in a folder.
+
+    Usage::
+
+        flow = HelloFlow(datastore=datastores.Local(root="/data/laminar"))
+    """
+
+    def __init__(self, root: str | os.PathLike[str] = ".laminar") -> None:
+        """Use a folder; it is created when a flow first runs.
+
+        Args:
+            root: The folder; relative to where Python was started.
+
+        Raises:
+            FlowError: It is an address of something else.
+        """
+        if "://" in str(root):
+            raise FlowError(
+                f"Local(root={str(root)!r}) expects a folder. For object stores use datastores.S3, GCS or Azure."
+            )
+        super().__init__(LocalBlobs(os.fspath(root)))
+
+    def state_folder(self) -> str | None:
+        """Give the folder itself."""
+        return self.root
+
+
+class Memory(DataStore):
+    """Keep everything in memory, for tests. Values are pickled, as they are everywhere else.
+
+    Usage::
+
+        flow = HelloFlow(datastore=datastores.Memory(), executor=executors.Thread())
+    """
+
+    shared = False
+
+    def __init__(self) -> None:
+        """Start empty."""
+        super().__init__(MemoryBlobs())
+
+    def state_folder(self) -> str | None:
+        """Keep nothing."""
+        return None
+
+
+class _Objects(DataStore):
+    """Keep everything in a bucket."""
+
+    scheme = ""
+
+    def __init__(self, root: str, **options: Any) -> None:
+        from laminar.data.objects import ObjectBlobs  # 20 ms, and only who uses a bucket needs it
+
+        if not str(root).startswith(self.scheme):
+            raise FlowError(
+                f"{type(self).__name__}(root={root!r}) expects an address that starts with {self.scheme!r}."
+            )
+        super().__init__(ObjectBlobs(root, options))
+
+
+class S3(_Objects):
+    """Keep everything in a bucket of S3, or of a server that speaks its protocol.
+
+    Options not given come from the environment, such as ``AWS_ACCESS_KEY_ID`` and ``AWS_ENDPOINT_URL``.
+
+    Usage::
+
+        flow = HelloFlow(datastore=datastores.S3(root="s3://my-bucket/laminar", region="eu-central-1"))
+    """
+
+    scheme = "s3://"
+
+
+class GCS(_Objects):
+    """Keep everything in a bucket of Google Cloud Storage.
+
+    Usage::
+
+        flow = HelloFlow(datastore=datastores.GCS(root="gs://my-bucket/laminar"))
+    """
+
+    scheme = "gs://"
+
+
+class Azure(_Objects):
+    """Keep everything in a container of Azure Blob Storage.
+
+    Usage::
+
+        flow = HelloFlow(datastore=datastores.Azure(root="az://account/container/laminar"))
+    """
+
+    scheme = "az://"
+
+
+class AWS:
+    """Datastores of Amazon Web Services."""
+
+    S3 = S3

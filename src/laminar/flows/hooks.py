@@ -1,0 +1,153 @@
+"""Hooks: functions of a layer or flow that run at certain moments of each layer's life.
+
+=============  =============================  =====================================================================
+hook           where                          when
+=============  =============================  =====================================================================
+entry          in the scheduler's process     before a layer; a falsy answer skips it
+submission     in the scheduler's process     before each attempt is submitted; may change ``self.configuration``
+execution      where the layer runs           around ``__call__``
+retry          in the scheduler's process     after a failed attempt, before the next; may change the configuration
+=============  =============================  =====================================================================
+
+A hook is a plain function, or a generator that yields once: what stands before the ``yield`` is the set-up, what stands
+after it the tear-down, which also runs when what lay between has failed.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from types import FunctionType, GeneratorType
+
+from laminar.errors import FlowError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, TypeVar
+
+    HookT = TypeVar("HookT", bound=Callable[..., Any])
+
+MARK = "__laminar_hook__"
+
+
+class Kind(Enum):
+    """Kind of a hook."""
+
+    ENTRY = "entry"
+    SUBMISSION = "submission"
+    EXECUTION = "execution"
+    RETRY = "retry"
+
+
+def _mark(hook: HookT, kind: Kind) -> HookT:
+    if not isinstance(hook, FunctionType):
+        raise FlowError(
+            f"@hooks.{kind.value} expects a function of a layer or flow, got {hook!r}. Write it without brackets."
+        )
+    setattr(hook, MARK, kind)
+    return hook
+
+
+def entry(hook: HookT) -> HookT:
+    """Mark a hook that decides whether a layer runs: truthy runs it, falsy skips it.
+
+    Usage::
+
+        @hooks.entry
+        def worthwhile(self, score: Score) -> bool:
+            return score.value > 0.9
+    """
+    return _mark(hook, Kind.ENTRY)
+
+
+def submission(hook: HookT) -> HookT:
+    """Mark a hook that runs in the scheduler before each attempt; it may change ``self.configuration``.
+
+    Usage::
+
+        @hooks.submission
+        def size(self, load: Load) -> None:
+            self.configuration.container.memory = load.megabytes * 3
+    """
+    return _mark(hook, Kind.SUBMISSION)
+
+
+def execution(hook: HookT) -> HookT:
+    """Mark a hook that runs around the layer's ``__call__``, where that runs.
+
+    Usage::
+
+        @hooks.execution
+        def connected(self) -> Generator[None, None, None]:
+            open_connection()
+            yield
+            close_connection()
+    """
+    return _mark(hook, Kind.EXECUTION)
+
+
+def retry(hook: HookT) -> HookT:
+    """Mark a hook that runs in the scheduler after a failed attempt and before the next.
+
+    Usage::
+
+        @hooks.retry
+        def more(self) -> None:
+            self.configuration.container.memory *= 2
+    """
+    return _mark(hook, Kind.RETRY)
+
+
+def collect(*kinds: type) -> dict[Kind, list[Callable[..., Any]]]:
+    """Collect the hooks of classes, base classes first, in the order of definition; a redefined hook counts once."""
+    found: dict[str, Callable[..., Any]] = {}
+    for kind in kinds:
+        for base in reversed(kind.__mro__):
+            for name, value in vars(base).items():
+                if isinstance(getattr(value, MARK, None), Kind):
+                    found[f"{kind.__qualname__}.{name}"] = value
+    collected: dict[Kind, list[Callable[..., Any]]] = {kind: [] for kind in Kind}
+    for hook in found.values():
+        collected[getattr(hook, MARK)].append(hook)
+    return collected
+
+
+class Contexts:
+    """Hooks that have been set up and await their tear-down."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._open: list[tuple[Callable[..., Any], GeneratorType[Any, Any, Any]]] = []
+
+    def enter(self, hooks: Iterable[tuple[Callable[..., Any], tuple[Any, ...]]]) -> None:
+        """Run hooks, generators up to their ``yield``; if one raises, those before it are torn down."""
+        try:
+            for hook, arguments in hooks:
+                result = hook(*arguments)
+                if isinstance(result, GeneratorType):
+                    if next(result, self) is self:
+                        raise FlowError(
+                            f"The hook {hook.__qualname__} is a generator that did not yield; it must yield once."
+                        )
+                    self._open.append((hook, result))
+        except BaseException:
+            self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Run the tear-downs, last first, all of them.
+
+        Raises:
+            BaseException: What the first one that failed raised.
+        """
+        error: BaseException | None = None
+        while self._open:
+            hook, generator = self._open.pop()
+            try:
+                if next(generator, self) is not self:
+                    generator.close()
+                    raise FlowError(f"The hook {hook.__qualname__} yielded more than once.")
+            except BaseException as raised:
+                error = error or raised
+        if error is not None:
+            raise error

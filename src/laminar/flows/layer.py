@@ -1,0 +1,322 @@
+"""Layers: the units of work of a flow."""
+
+from __future__ import annotations
+
+from types import CoroutineType, FunctionType
+
+from laminar.errors import FlowError
+from laminar.flows import hooks
+from laminar.flows.accessor import Accessor
+from laminar.model.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, Self
+
+    from laminar.flows.configurations import LayerConfiguration
+    from laminar.flows.execution import Execution
+    from laminar.model.action import Output, Ref
+
+#: Where a layer keeps what laminar knows of it; everything else in its ``__dict__`` is an artifact.
+BINDING = "_laminar"
+
+
+class Binding(Value):
+    """What laminar knows of a layer object that belongs to an execution.
+
+    Attributes:
+        execution: The execution.
+        configuration: Its configuration; a copy that hooks may change.
+        index: Which split; None if it stands for all of them.
+        splits: Of how many splits, if that is known.
+        attempt: Which try, in a layer that runs.
+        picks: The elements that the foreach of the running split has picked, by artifact.
+        shards: What a running layer has sharded so far.
+        running: Whether this is the layer that runs, rather than one that is read.
+    """
+
+    execution: Execution
+    configuration: LayerConfiguration
+    index: int | None = None
+    splits: int | None = None
+    attempt: int | None = None
+    picks: Mapping[str, Ref] = {}  # noqa: RUF012 - a frozen default, never changed
+    shards: dict[str, Output] | None = None
+    running: bool = False
+
+
+class Default:
+    """A class attribute of a layer: the value until the layer assigns it, then the artifact."""
+
+    def __init__(self, value: Any) -> None:
+        """Keep the value."""
+        self.value = value
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        """Learn the name."""
+        self.name = name
+
+    def __get__(self, layer: Layer | None, owner: type) -> Any:
+        """Give the artifact of a layer that is read, if it has one; else the value."""
+        if layer is not None:
+            binding = vars(layer).get(BINDING)
+            if binding is not None and (not binding.running or self.name in (binding.shards or ())):
+                try:
+                    return layer._load(self.name)
+                except AttributeError:
+                    return self.value
+        return self.value
+
+
+class LayerState:
+    """Whether a layer of an execution is finished or running."""
+
+    def __init__(self, layer: Layer) -> None:
+        """Look at a layer."""
+        self._layer = layer
+
+    @property
+    def finished(self) -> bool:
+        """Whether all splits of the layer have succeeded."""
+        return self._layer.execution.is_finished(self._layer.name)
+
+    @property
+    def running(self) -> bool:
+        """Whether the calling code is part of this layer."""
+        from laminar.settings import current  # at the top it would tie importing layers to it
+
+        return current.layer.name == self._layer.name and current.execution.id == self._layer.execution.id
+
+
+class Layer:
+    """A unit of work of a flow.
+
+    Subclass it, register it, and write ``__call__``. The annotations of its parameters are the layers that it depends
+    on. What is assigned to ``self`` is saved when the layer ends and can be read from the layers downstream.
+
+    Usage::
+
+        @HelloFlow.register
+        class World(Layer):
+            def __call__(self, hello: Hello) -> None:
+                self.message = f"{hello.greeting}, world"
+    """
+
+    if TYPE_CHECKING:
+        __call__: Callable[..., Any]
+    else:
+
+        def __call__(self, *layers: Layer) -> Self:
+            """Do nothing: a layer without a body of its own."""
+            return self
+
+    def __init__(self, **attributes: Any) -> None:
+        """Make a layer for a test, with attributes as if it had run.
+
+        Args:
+            **attributes: What a layer downstream may read.
+        """
+        for name, value in attributes.items():
+            setattr(self, name, value)
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Let calls give the layer, and class attributes be defaults of artifacts."""
+        super().__init_subclass__(**kwargs)
+        for name, value in list(vars(cls).items()):
+            if name == "__call__":
+                if isinstance(value, FunctionType):
+                    cls.__call__ = _returning_layer(value)
+            elif not name.startswith("_") and not hasattr(value, "__get__"):
+                default = Default(value)
+                default.name = name
+                setattr(cls, name, default)
+                if name in RESERVED:
+                    raise _reserved(cls, name)
+
+    # What laminar knows of a layer
+
+    @property
+    def name(self) -> str:
+        """Name of the layer: that of its class."""
+        return type(self).__name__
+
+    @property
+    def execution(self) -> Execution:
+        """The execution that the layer belongs to."""
+        return self._bound("execution").execution
+
+    @property
+    def configuration(self) -> LayerConfiguration:
+        """The configuration of the layer; in a submission or retry hook, changes to it hold for this split."""
+        return self._bound("configuration").configuration
+
+    @property
+    def index(self) -> int | None:
+        """Which split of the layer this is, from 0."""
+        binding = vars(self).get(BINDING)
+        return None if binding is None else binding.index
+
+    @property
+    def splits(self) -> int | None:
+        """In how many splits the layer runs."""
+        binding = vars(self).get(BINDING)
+        return None if binding is None else binding.splits
+
+    @property
+    def attempt(self) -> int | None:
+        """Which try of the split this is, from 1."""
+        binding = vars(self).get(BINDING)
+        return None if binding is None else binding.attempt
+
+    @property
+    def state(self) -> LayerState:
+        """Whether the layer is finished or running."""
+        self._bound("state")
+        return LayerState(self)
+
+    @property
+    def artifacts(self) -> dict[str, Any]:
+        """What has been assigned to this object, by name."""
+        return {name: value for name, value in vars(self).items() if name != BINDING}
+
+    def _bound(self, name: str) -> Binding:
+        binding: Binding | None = vars(self).get(BINDING)
+        if binding is None:
+            raise AttributeError(
+                f"{self.name}.{name}: this layer belongs to no execution. Take it from one: flow.execution(id).layer({self.name})."
+            )
+        return binding
+
+    # Artifacts
+
+    def shard(self, **artifacts: Iterable[Any]) -> None:
+        """Store each item of an iterable by itself, so that it can be loaded by itself downstream.
+
+        Downstream, ``layer.name`` is an :class:`~laminar.flows.accessor.Accessor`, and a foreach can iterate over it.
+        Items are stored as they come, so the iterable may be larger than memory.
+
+        Args:
+            **artifacts: Iterables by the artifact's name.
+
+        Usage::
+
+            self.shard(files=paths)
+        """
+        binding: Binding | None = vars(self).get(BINDING)
+        for name, items in artifacts.items():
+            if name in RESERVED:
+                raise _reserved(type(self), name)
+            vars(self).pop(name, None)
+            if binding is None or binding.shards is None:
+                setattr(self, name, list(items))
+            else:
+                binding.shards[name] = binding.execution.store_items(self.name, name, items)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Assign an artifact.
+
+        Raises:
+            FlowError: The name is taken.
+        """
+        if name in RESERVED:
+            raise _reserved(type(self), name)
+        binding: Binding | None = vars(self).get(BINDING)
+        if binding is not None and binding.shards:
+            binding.shards.pop(name, None)
+        vars(self)[name] = value
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Load an artifact, once."""
+            if name.startswith("__") or BINDING not in vars(self):
+                raise AttributeError(
+                    f"{type(self).__name__} has no attribute {name!r}. Make it with {type(self).__name__}({name}=…)."
+                )
+            value = self._load(name)
+            vars(self)[name] = value
+            return value
+
+    def _load(self, name: str) -> Any:
+        binding: Binding = vars(self)[BINDING]
+        execution = binding.execution
+        if binding.running:
+            output = (binding.shards or {}).get(name)
+            if output is None:
+                raise AttributeError(f"Layer {self.name} has not assigned {name!r}.")
+            return Accessor(output.refs, execution.load, f"{self.name}.{name}")
+        pick = binding.picks.get(name)
+        if pick is not None:
+            return execution.load(pick)
+        return execution.read(self, name)
+
+    def __repr__(self) -> str:
+        """Show the layer and its execution."""
+        binding = vars(self).get(BINDING)
+        if binding is None:
+            return f"{self.name}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+        return f"{self.name}(execution={binding.execution!r}, index={binding.index}, splits={binding.splits})"
+
+    def _repr_html_(self) -> str:
+        from laminar.flows import graph  # notebooks only
+
+        return graph.layer_html(self)
+
+
+def _returning_layer(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a layer's ``__call__`` give the layer, so that ``B()(A(foo="bar")).foo`` works in a test."""
+
+    def call(self: Layer, *args: Any, **kwargs: Any) -> Layer:
+        result = function(self, *args, **kwargs)
+        if isinstance(result, CoroutineType):
+            import asyncio  # 40 ms, and only layers with an async body need it
+
+            asyncio.run(result)
+        return self
+
+    call.__name__, call.__qualname__ = function.__name__, function.__qualname__
+    call.__module__, call.__doc__ = function.__module__, function.__doc__
+    call.__wrapped__ = function  # type: ignore[attr-defined]
+    mark = getattr(function, hooks.MARK, None)
+    if mark is not None:
+        setattr(call, hooks.MARK, mark)
+    return call
+
+
+def _reserved(kind: type, name: str) -> FlowError:
+    return FlowError(
+        f"{kind.__name__}.{name}: the name {name!r} is laminar's own and cannot be an artifact. Choose another."
+    )
+
+
+RESERVED = frozenset(name for name in vars(Layer) if not name.startswith("__")) | {BINDING}
+
+
+class Parameters(Layer):
+    """The parameters of a flow, as a layer that every other can depend on.
+
+    Usage::
+
+        def __call__(self, parameters: Parameters) -> None:
+            print(parameters.name)
+    """
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+
+def bind(kind: type[Layer], binding: Binding, **attributes: Any) -> Layer:
+    """Make a layer object that belongs to an execution."""
+    layer = kind.__new__(kind)
+    vars(layer)[BINDING] = binding
+    vars(layer).update(attributes)
+    return layer
+
+
+def binding_of(layer: Layer) -> Binding:
+    """Give what laminar knows of a layer object that belongs to an execution."""
+    binding: Binding = vars(layer)[BINDING]
+    return binding

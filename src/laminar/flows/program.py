@@ -1,0 +1,223 @@
+"""Flows as the engine drives them: hooks, grids and configurations become submissions."""
+
+from __future__ import annotations
+
+from laminar.data.archives import SplitRecord
+from laminar.data.serde import pickled
+from laminar.engine.contract import Program, Submission
+from laminar.flows import source
+from laminar.flows.annotations import asked_for
+from laminar.flows.entry import LayerEntry, Split, store
+from laminar.flows.foreach import Grid, grid_of
+from laminar.flows.hooks import Contexts, Kind
+from laminar.flows.layer import Binding, Layer, Parameters, bind, binding_of
+from laminar.model.action import EntryRef, Output, Request
+from laminar.model.ids import ActionKey, AttemptKey
+from laminar.runs import local
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from laminar.core.plan import Node
+    from laminar.flows.execution import Execution
+
+PARAMETERS = Parameters.__name__
+
+
+def run(
+    execution: Execution, dependencies: dict[str, set[str]], parameters: dict[str, Any] | None, *, resume: bool
+) -> None:
+    """Run layers of an execution here.
+
+    Args:
+        execution: The execution; it has an id.
+        dependencies: The layers, and what each needs; checked already.
+        parameters: Values for ``Parameters``; None leaves those that there are.
+        resume: Whether it is gone on with.
+
+    Raises:
+        Exception: What a layer has raised.
+    """
+    flow = execution.flow
+    program = FlowProgram(execution, dependencies)
+    code, kind = source.locate(flow)
+    datastore = flow.configuration.datastore
+    payload = {
+        "space": flow.name,
+        "run": execution.known_id,
+        "flow": kind,
+        "datastore": pickled.dumps(datastore) if datastore.shared else b"",
+        "retry": execution.retry,
+    }
+    scheduler = flow.configuration.scheduler
+    order = local.Order(
+        program=program,
+        archives=datastore.archives,
+        artifacts=datastore.artifacts(flow.name),
+        state_folder=datastore.state_folder(),
+        executor=flow.configuration.executor,
+        code=code,
+        entry=EntryRef("laminar.flows.entry:load", payload),
+        call=LayerEntry(execution).call,
+        prepare=(lambda: None) if parameters is None else lambda: write_parameters(execution, parameters),
+        cancel_on_failure=scheduler.on_failure == "cancel",
+        grace=scheduler.grace,
+        quiet=scheduler.quiet,
+        resume=resume,
+        source=source.file_of(flow),
+    )
+    local.run(order)
+
+
+class FlowProgram(Program):
+    """A flow and an execution of it, as the engine drives them."""
+
+    def __init__(self, execution: Execution, dependencies: Mapping[str, set[str]]) -> None:
+        """Take the layers to run."""
+        self._execution = execution
+        self._flow = execution.flow
+        self._nodes = self._flow.nodes(dependencies)
+        self._grids: dict[str, Grid] = {}
+        self._hooks = {name: self._flow.hooks(name) for name in self._nodes}
+        self._live: dict[tuple[str, int], Layer] = {}
+        self.space = self._flow.name
+        self.run = execution.known_id
+
+    def nodes(self) -> Mapping[str, Node]:
+        """Give the graph."""
+        return self._nodes
+
+    def enters(self, layer: str) -> bool:
+        """Ask the entry hooks; all of them must say yes."""
+        found = self._hooks[layer][Kind.ENTRY]
+        if not found:
+            return True
+        instance = self._execution.layer(layer)
+        return all([hook(instance, *self._layers(hook)) for hook in found])
+
+    def splits(self, layer: str) -> int:
+        """Count the splits."""
+        return self._grid(layer).splits
+
+    def fans_out(self, layer: str) -> bool:
+        """Tell whether the layer has a foreach."""
+        return bool(self._flow.registry[layer].configuration.foreach.parameters)
+
+    def inputs(self, layer: str, index: int) -> str:
+        """Give a fingerprint of the elements that the foreach picks for a split."""
+        return self._grid(layer).fingerprint(index)
+
+    def _grid(self, layer: str) -> Grid:
+        grid = self._grids.get(layer)
+        if grid is None:
+            parameters = tuple(self._flow.registry[layer].configuration.foreach.parameters)
+            grid = self._grids[layer] = grid_of(self._execution, layer, parameters)
+        return grid
+
+    def submit(self, layer: str, index: int, splits: int, number: int, memory: float | None) -> Submission:
+        """Run the submission hooks and take the configuration as they leave it."""
+        instance = self._instance(layer, index, splits, number)
+        configuration = instance.configuration
+        if memory is not None:
+            configuration.container.memory = memory
+        contexts = Contexts()
+        contexts.enter((hook, (instance, *self._layers(hook))) for hook in self._hooks[layer][Kind.SUBMISSION])
+        try:
+            resources = configuration.container.resources()
+        except BaseException:
+            contexts.leave()
+            raise
+        timeout = configuration.timeout.seconds if configuration.timeout is not None else None
+        return Submission(
+            payload=Split(layer, index, splits, number, self._grid(layer).picks(index), configuration),
+            env=self._environment(layer, index, splits, number, configuration.container.env),
+            resources=resources,
+            retry=configuration.retry,
+            timeout=timeout if timeout is not None else self._flow.configuration.executor.timeout,
+            close=contexts.leave,
+        )
+
+    def retrying(self, layer: str, index: int) -> Callable[[], None]:
+        """Run the retry hooks up to their ``yield``."""
+        instance = self._live[layer, index]
+        contexts = Contexts()
+        contexts.enter((hook, (instance, *self._layers(hook))) for hook in self._hooks[layer][Kind.RETRY])
+        return contexts.leave
+
+    def settled(self, layer: str, index: int) -> None:
+        """Forget a split."""
+        self._live.pop((layer, index), None)
+
+    def _instance(self, layer: str, index: int, splits: int, number: int) -> Layer:
+        """Give the layer object of a split, the same for all its attempts, so that what hooks change stays changed."""
+        instance = self._live.get((layer, index))
+        if instance is None:
+            registration = self._flow.registry[layer]
+            binding = Binding(
+                execution=self._execution,
+                configuration=registration.configuration.copy(),
+                index=index,
+                splits=splits,
+            )
+            instance = self._live[layer, index] = bind(registration.layer, binding)
+        binding_of(instance).attempt = number
+        return instance
+
+    def _layers(self, hook: Callable[..., Any]) -> list[Layer]:
+        return [self._execution.layer(name) for name in asked_for(hook, self._flow.name, self._flow.registry)]
+
+    def _environment(
+        self, layer: str, index: int, splits: int, number: int, env: Mapping[str, str] | None
+    ) -> dict[str, str]:
+        return {
+            **(env or {}),
+            "LAMINAR_EXECUTION_ID": self.run,
+            "LAMINAR_EXECUTION_RETRY": str(self._execution.retry),
+            "LAMINAR_FLOW_NAME": self.space,
+            "LAMINAR_LAYER_NAME": layer,
+            "LAMINAR_LAYER_INDEX": str(index),
+            "LAMINAR_LAYER_SPLITS": str(splits),
+            "LAMINAR_LAYER_ATTEMPT": str(number),
+        }
+
+
+def write_parameters(execution: Execution, values: Mapping[str, Any]) -> None:
+    """Store the parameters of an execution, and record them as a finished layer.
+
+    Raises:
+        DataError: A value cannot be stored.
+    """
+    datastore = execution.flow.configuration.datastore
+    artifacts = datastore.artifacts(execution.flow.name)
+    layer = Parameters(**values)
+    outputs = {name: Output((store(artifacts, PARAMETERS, name, value),)) for name, value in layer.artifacts.items()}
+    key = ActionKey(execution.flow.name, execution.known_id, PARAMETERS)
+    datastore.archives.commit(key, SplitRecord(outputs))
+    datastore.archives.finish(key.space, key.run, PARAMETERS, 1, sorted(outputs), {})
+
+
+def execute(execution: Execution, layer: Layer) -> None:
+    """Run one split of a layer in this process and commit it.
+
+    Raises:
+        Exception: What the layer raises.
+    """
+    flow = execution.flow
+    binding = binding_of(layer)
+    program = FlowProgram(execution, flow.dependencies)
+    index = binding.index or 0
+    splits = binding.splits if binding.splits is not None else program.splits(layer.name)
+    submission = program.submit(layer.name, index, splits, binding.attempt or 1, None)
+    key = ActionKey(flow.name, execution.known_id, layer.name, index)
+    request = Request(AttemptKey(key, 1, 0), submission.payload, submission.env, submission.resources, "", "")
+    manifest = LayerEntry(execution).call(request)
+    submission.close()
+    archives = flow.configuration.datastore.archives
+    if manifest.failure is not None:
+        archives.write_outputs(key, manifest.outputs)
+        raise local.exception_of(manifest.failure, f"layer {layer.name}, split {index} of {splits}")
+    archives.commit(key, SplitRecord(manifest.outputs, program.inputs(layer.name, index)))
+    if splits == 1 and not program.fans_out(layer.name):
+        archives.finish(key.space, key.run, layer.name, 1, sorted(manifest.outputs), {})

@@ -1,0 +1,57 @@
+"""Where the code of a flow is, so that another process can load it."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from laminar.data.serde import pickled
+from laminar.model.code import Code
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from laminar.flows.flow import Flow
+
+
+def locate(flow: Flow) -> tuple[Code, tuple[str, str] | bytes]:
+    """Find out how another process gets at a flow.
+
+    Returns:
+        How to load the code, and the flow's class as ``(module, qualified name)``; or, for a class that has no such
+        address (of a notebook, or made inside a function), the class itself with its definition, pickled.
+    """
+    classes = [type(flow), *(registration.layer for registration in type(flow).registered().values())]
+    modules = dict.fromkeys(kind.__module__ for kind in classes)
+    main = sys.modules.get("__main__")
+    script = module = None
+    addressed = _has_address(type(flow))
+    if "__main__" in modules:
+        spec = getattr(main, "__spec__", None)
+        file = getattr(main, "__file__", None)
+        if spec is not None:
+            module = spec.name
+        elif file is not None and os.path.isfile(file):
+            script = os.path.abspath(file)
+        else:
+            addressed = False
+    imports = tuple(name for name in modules if name != "__main__") if addressed else ()
+    code = Code(script, module, imports, tuple(map(str, sys.path)), tuple(sys.argv), os.getcwd())
+    if addressed:
+        return code, (type(flow).__module__, type(flow).__qualname__)
+    return code.replace(script=None, module=None), pickled.dumps(type(flow))
+
+
+def file_of(flow: Flow) -> str | None:
+    """Name the file that defines a flow, if it came from one."""
+    module = sys.modules.get(type(flow).__module__)
+    file = getattr(module, "__file__", None)
+    return None if file is None else os.path.abspath(file)
+
+
+def _has_address(kind: type) -> bool:
+    found: Any = sys.modules.get(kind.__module__)
+    for part in kind.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is kind

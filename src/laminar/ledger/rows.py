@@ -1,0 +1,138 @@
+"""Rows of the ledger, as readers see them. Times are seconds since the epoch."""
+
+from __future__ import annotations
+
+from laminar.host.processes import ProcessIdentity
+from laminar.model.states import State
+from laminar.model.value import Value
+
+
+class RunRow(Value, frozen=True):
+    """A run.
+
+    Attributes:
+        space: What it is a run of: the flow's name.
+        run: Its id.
+        state: Its state; RUNNING also where the scheduler has died, see ``holder``.
+        epoch: How often it was taken by a scheduler.
+        holder: The scheduler that holds or last held it.
+        lease: Until when the holder's word counts, where it cannot be seen from here.
+        source: The file that defines it, if it came from one.
+        started: When it was first started.
+        ended: When it ended, if it has.
+        error: What failed, in one line.
+    """
+
+    space: str
+    run: str
+    state: State
+    epoch: int
+    holder: ProcessIdentity
+    lease: float
+    source: str | None
+    started: float
+    ended: float | None
+    error: str | None
+
+    def held(self, now: float) -> bool:
+        """Tell whether a scheduler that may be alive holds the run."""
+        if self.state.terminal:
+            return False
+        alive = self.holder.alive()
+        return self.lease > now if alive is None else alive
+
+
+class GroupRow(Value, frozen=True):
+    """A set of actions of one name: a layer.
+
+    Attributes:
+        name: The layer's name.
+        state: Its state.
+        size: In how many splits, once that is known.
+        reason: Why it is in that state, in words.
+        started: When it was decided on.
+        ended: When it ended, if it has.
+        done: Splits that have succeeded.
+        running: Splits that run.
+        failed: Splits that have failed.
+    """
+
+    name: str
+    state: State
+    size: int | None
+    reason: str | None
+    started: float | None
+    ended: float | None
+    done: int = 0
+    running: int = 0
+    failed: int = 0
+
+
+class ActionRow(Value, frozen=True):
+    """An action.
+
+    Attributes:
+        name: The layer's name.
+        index: Which split.
+        state: Its state.
+        reason: Why it is in that state: what it waits for, or how it failed.
+        attempts: How many attempts were started.
+        started: When its first attempt started.
+        ended: When it ended.
+    """
+
+    name: str
+    index: int
+    state: State
+    reason: str | None
+    attempts: int
+    started: float | None
+    ended: float | None
+
+
+class AttemptRow(Value, frozen=True):
+    """An attempt.
+
+    Attributes:
+        name: The layer's name.
+        index: Which split.
+        number: Which try.
+        epoch: Which holder of the run started it.
+        state: Its state.
+        outcome: How it ended, in words.
+        started: When it started.
+        ended: When it ended.
+        cpu: Processor seconds used.
+        memory: Peak resident memory in megabytes.
+        log: Path of its output.
+    """
+
+    name: str
+    index: int
+    number: int
+    epoch: int
+    state: State
+    outcome: str | None
+    started: float
+    ended: float | None
+    cpu: float | None
+    memory: float | None
+    log: str
+
+
+class EventRow(Value, frozen=True):
+    """Something that happened.
+
+    Attributes:
+        time: When.
+        kind: What kind of thing.
+        name: To which layer, if to one.
+        index: To which split, if to one.
+        detail: What, in words.
+    """
+
+    time: float
+    kind: str
+    name: str | None
+    index: int | None
+    detail: str

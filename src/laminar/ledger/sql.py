@@ -1,0 +1,307 @@
+"""The ledger on SQLite: a file in WAL mode, or memory.
+
+One connection of the scheduler writes; changes are collected and written in one transaction (:meth:`Ledger.flush`).
+``synchronous=NORMAL`` survives the death of any process; a power cut may cost the last transactions, never the database.
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+import os
+import time
+
+import apsw
+
+from laminar.errors import LedgerError, RunHeldError, UnknownRunError, nearest
+from laminar.host.processes import ProcessIdentity
+from laminar.ledger import queries
+from laminar.ledger.rows import ActionRow, AttemptRow, EventRow, GroupRow, RunRow
+from laminar.model.states import State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from laminar.model.ids import ActionKey, AttemptKey
+
+MEMORY = ":memory:"
+#: Seconds that the word of a holder counts where its process cannot be seen.
+LEASE = 20.0
+BUSY_MILLISECONDS = 60_000
+
+
+class Ledger:
+    """What happened in all runs of one place."""
+
+    def __init__(self, path: str, *, create: bool = True) -> None:
+        """Open the ledger.
+
+        Args:
+            path: The file, or ``":memory:"``.
+            create: Whether to make it if it is not there.
+
+        Raises:
+            LedgerError: It is not there, cannot be opened, or is of a newer version of laminar.
+        """
+        self.path = path
+        self._pending: list[tuple[str, tuple[Any, ...]]] = []
+        if not create and path != MEMORY and not os.path.exists(path):
+            raise LedgerError(
+                f"There is no ledger at {path}: no run was recorded there. Name the folder of the runs with --root."
+            )
+        try:
+            if path != MEMORY:
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+            self._connection = apsw.Connection(path)
+            self._connection.set_busy_timeout(BUSY_MILLISECONDS)
+            self._set_up()
+        except (apsw.Error, OSError) as error:
+            raise LedgerError(f"The ledger at {path} cannot be opened: {error}.") from error
+
+    def _set_up(self) -> None:
+        execute = self._connection.execute
+        if self._version() != queries.SCHEMA_VERSION:
+            if self.path != MEMORY:
+                execute("PRAGMA journal_mode = WAL")
+            execute("BEGIN IMMEDIATE")
+            try:
+                version = self._version()
+                if version > queries.SCHEMA_VERSION:
+                    raise LedgerError(
+                        f"The ledger at {self.path} has schema {version}; this laminar knows {queries.SCHEMA_VERSION}. "
+                        "Upgrade laminar, or name another folder."
+                    )
+                if version == 0:
+                    execute(queries.SCHEMA)
+                    execute(f"PRAGMA user_version = {queries.SCHEMA_VERSION}")
+                execute("COMMIT")
+            except BaseException:
+                execute("ROLLBACK")
+                raise
+        execute("PRAGMA synchronous = NORMAL")
+
+    def _version(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])  # type: ignore[index]
+
+    def close(self) -> None:
+        """Write what is pending and close."""
+        self.flush()
+        self._connection.close()
+
+    # Taking and leaving a run
+
+    def claim(self, space: str, run: str, holder: ProcessIdentity, source: str | None, *, resume: bool) -> int:
+        """Take a run, new or left by another scheduler.
+
+        Args:
+            space: What it is a run of.
+            run: Its id.
+            holder: Who takes it.
+            source: The file that defines it.
+            resume: Whether it should exist already.
+
+        Returns:
+            The epoch, which grows each time that the run is taken.
+
+        Raises:
+            RunHeldError: A scheduler that is alive holds it.
+            LedgerError: It exists and is not to be resumed.
+        """
+        self.flush()
+        now = time.time()
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            found = self.find(space, run)
+            if found is not None and found.held(now):
+                raise RunHeldError(
+                    f"Run {run} of {space} is held by {found.holder}, since {_clock(found.started)}. "
+                    "Wait for it, or end it with: laminar abort " + run
+                )
+            if found is not None and not resume:
+                raise LedgerError(
+                    f"Run {run} of {space} exists already and is {found.state.value}. "
+                    f"Go on with it by resume(), or choose another id."
+                )
+            epoch = found.epoch + 1 if found is not None else 1
+            values = {
+                "space": space,
+                "run": run,
+                "epoch": epoch,
+                "host": holder.host,
+                "place": holder.place,
+                "pid": holder.pid,
+                "pid_started": holder.started,
+                "lease": now + LEASE,
+                "source": source,
+                "now": now,
+            }
+            execute(queries.CLAIM_RUN, values)
+            execute(queries.DROP_REQUESTS, (space, run))
+            execute(queries.CLOSE_ATTEMPTS_OF_OLDER_HOLDERS, {"now": now, "space": space, "run": run, "epoch": epoch})
+            execute("COMMIT")
+        except BaseException:
+            execute("ROLLBACK")
+            raise
+        return epoch
+
+    def extend(self, space: str, run: str, epoch: int) -> bool:
+        """Extend the lease on a run.
+
+        Returns:
+            False if the run is no longer held under that epoch.
+        """
+        self._connection.execute(queries.EXTEND_LEASE, (time.time() + LEASE, space, run, epoch))
+        return self._connection.changes() == 1
+
+    def end(self, space: str, run: str, epoch: int, state: State, error: str | None) -> None:
+        """Record that a run has ended, with all that is pending."""
+        self._add(queries.END_RUN, (state.value, time.time(), error, space, run, epoch))
+        self.flush()
+
+    # What is collected and written by flush()
+
+    def _add(self, query: str, *rows: tuple[Any, ...]) -> None:
+        self._pending.extend((query, row) for row in rows)
+
+    def group(
+        self,
+        space: str,
+        run: str,
+        name: str,
+        state: State,
+        *,
+        size: int | None = None,
+        reason: str | None = None,
+        started: float | None = None,
+        ended: float | None = None,
+    ) -> None:
+        """Record the state of a layer."""
+        self._add(queries.PUT_GROUP, (space, run, name, state.value, size, reason, started, ended))
+
+    def wait(self, space: str, run: str, name: str, indexes: Iterable[int], epoch: int, reason: str) -> None:
+        """Record that actions wait, and for what."""
+        waiting = State.WAITING.value
+        self._add(queries.PUT_ACTION, *[(space, run, name, index, epoch, waiting, reason) for index in indexes])
+
+    def keep(self, space: str, run: str, name: str, indexes: Iterable[int], epoch: int, reason: str) -> None:
+        """Record that actions count as succeeded without being run."""
+        done = State.SUCCEEDED.value
+        self._add(queries.PUT_ACTION, *[(space, run, name, index, epoch, done, reason) for index in indexes])
+
+    def start(self, key: AttemptKey, now: float, log: str) -> None:
+        """Record that an attempt starts."""
+        action = key.action
+        self._add(queries.START_ACTION, (now, action.space, action.run, action.name, action.index, key.epoch))
+        row = (action.space, action.run, action.name, action.index, key.number, key.epoch, now, log)
+        self._add(queries.START_ATTEMPT, row)
+
+    def finish(
+        self, key: AttemptKey, state: State, outcome: str, now: float, cpu: float | None, memory: float | None
+    ) -> None:
+        """Record that an attempt has ended."""
+        action = key.action
+        row = (state.value, outcome, now, cpu, memory, action.space, action.run, action.name, action.index)
+        self._add(queries.END_ATTEMPT, (*row, key.number, key.epoch))
+
+    def settle(self, key: ActionKey, epoch: int, state: State, reason: str | None, now: float) -> None:
+        """Record that an action has ended, or waits again."""
+        ended = now if state.terminal else None
+        self._add(queries.SETTLE_ACTION, (state.value, reason, ended, key.space, key.run, key.name, key.index, epoch))
+
+    def event(
+        self, space: str, run: str, kind: str, detail: str, name: str | None = None, index: int | None = None
+    ) -> None:
+        """Record that something happened."""
+        self._add(queries.ADD_EVENT, (space, run, time.time(), kind, name, index, detail))
+
+    def flush(self) -> None:
+        """Write all that is pending in one transaction, in the order in which it happened."""
+        if not self._pending:
+            return
+        pending, self._pending = self._pending, []
+        execute = self._connection.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            for query, rows in itertools.groupby(pending, key=operator.itemgetter(0)):
+                self._connection.executemany(query, (row for _, row in rows))
+            execute("COMMIT")
+        except BaseException as error:
+            execute("ROLLBACK")
+            if isinstance(error, apsw.Error):
+                raise LedgerError(f"The ledger at {self.path} cannot be written: {error}.") from error
+            raise
+
+    # Asking a scheduler from outside
+
+    def request(self, space: str, run: str, kind: str, reason: str) -> None:
+        """Leave a request for the holder of a run."""
+        self._connection.execute(queries.PUT_REQUEST, (space, run, kind, reason, time.time()))
+
+    def requested(self, space: str, run: str, kind: str) -> str | None:
+        """Read a request to the holder of a run; the reason given, or None."""
+        row = self._connection.execute(queries.FIND_REQUEST, (space, run, kind)).fetchone()
+        return None if row is None else str(row[0])
+
+    def stamp(self) -> int:
+        """Give a number that changes when another connection has written."""
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])  # type: ignore[index]
+
+    # Reading
+
+    def find(self, space: str, run: str) -> RunRow | None:
+        """Find a run of a space."""
+        row = self._connection.execute(queries.FIND_RUN, (space, run)).fetchone()
+        return None if row is None else _run_row(row)
+
+    def runs(self, limit: int = 50) -> list[RunRow]:
+        """List runs, the newest first."""
+        return [_run_row(row) for row in self._connection.execute(queries.LIST_RUNS, (limit,))]
+
+    def runs_of(self, run: str) -> list[RunRow]:
+        """Find the runs of an id, or of its unambiguous beginning: one for each flow of a chain, oldest first.
+
+        Raises:
+            UnknownRunError: There is none, or several ids begin so.
+        """
+        found = [_run_row(row) for row in self._connection.execute(queries.FIND_RUNS_BY_ID, (run,))]
+        found = found or [_run_row(row) for row in self._connection.execute(queries.FIND_RUNS_BY_PREFIX, (run,))]
+        ids = {row.run for row in found}
+        if len(ids) == 1 and run:
+            return found
+        known = ids or [row[0] for row in self._connection.execute(queries.LIST_RUN_IDS)]
+        raise UnknownRunError(
+            f"{'More than one run begins' if ids else 'No run is known'} as {run!r}.{nearest(run, known)}"
+        )
+
+    def groups(self, space: str, run: str) -> list[GroupRow]:
+        """List the layers of a run with the counts of their splits."""
+        rows = self._connection.execute(queries.LIST_GROUPS, (space, run))
+        return [GroupRow(row[0], State(row[1]), *row[2:]) for row in rows]
+
+    def actions(
+        self, space: str, run: str, name: str | None = None, limit: int = -1, offset: int = 0
+    ) -> list[ActionRow]:
+        """List the actions of a run, or of one layer of it."""
+        rows = self._connection.execute(queries.LIST_ACTIONS, (space, run, name, limit, offset))
+        return [ActionRow(row[0], row[1], State(row[2]), *row[3:]) for row in rows]
+
+    def attempts(self, space: str, run: str, name: str | None = None, index: int | None = None) -> list[AttemptRow]:
+        """List the attempts of a run, of a layer, or of a split, oldest first."""
+        rows = self._connection.execute(queries.LIST_ATTEMPTS, (space, run, name, index))
+        return [AttemptRow(*row[:4], State(row[4]), *row[5:]) for row in rows]
+
+    def events(self, space: str, run: str) -> list[EventRow]:
+        """List what happened in a run, oldest first."""
+        return [EventRow(*row) for row in self._connection.execute(queries.LIST_EVENTS, (space, run))]
+
+
+def _run_row(row: tuple[Any, ...]) -> RunRow:
+    space, run, state, epoch, host, place, pid, pid_started, *rest = row
+    return RunRow(space, run, State(state), epoch, ProcessIdentity(host, place, pid, pid_started), *rest)
+
+
+def _clock(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))

@@ -1,0 +1,157 @@
+"""What is asked of an executor, and what comes back."""
+
+from __future__ import annotations
+
+from laminar.model.ids import AttemptKey
+from laminar.model.policies import Resources
+from laminar.model.states import Outcome
+from laminar.model.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+
+class Ref(Value, frozen=True):
+    """Where a value lies.
+
+    Attributes:
+        dtype: Qualified name of the value's type, such as ``builtins.int``.
+        hexdigest: SHA-256 of the serialised value, in hexadecimal.
+    """
+
+    dtype: str
+    hexdigest: str
+
+
+class Output(Value, frozen=True):
+    """A named output of an action.
+
+    Attributes:
+        refs: One for a plain value, any number for a sharded one.
+        sharded: Whether each element is stored by itself.
+    """
+
+    refs: tuple[Ref, ...]
+    sharded: bool = False
+
+
+class Failure(Value, frozen=True):
+    """An error, in words that survive any boundary.
+
+    Attributes:
+        type_name: Qualified name of the exception's type.
+        message: Its text.
+        traceback: The traceback as text, of the user's frames.
+        pickled: The exception itself, where it can be pickled.
+        final: Whether the error says that no retry can help.
+    """
+
+    type_name: str
+    message: str
+    traceback: str = ""
+    pickled: bytes | None = None
+    final: bool = False
+
+
+class Manifest(Value, frozen=True):
+    """What an attempt hands over when it ends by itself.
+
+    Attributes:
+        outputs: Named outputs, also those of an attempt that failed.
+        failure: The error, if it failed.
+        caught: The error that the action caught, if it succeeded by catching one.
+    """
+
+    outputs: Mapping[str, Output]
+    failure: Failure | None = None
+    caught: Failure | None = None
+
+
+class EntryRef(Value, frozen=True):
+    """Where the code of an action is: plain data that a worker turns into an :class:`Entry`.
+
+    Attributes:
+        loader: ``"module:function"`` of laminar that loads it.
+        payload: What the loader needs.
+    """
+
+    loader: str
+    payload: Any
+
+
+class Entry:
+    """User code that a worker can run, whether layer or task."""
+
+    def call(self, request: Request) -> Manifest:
+        """Run one attempt and store its outputs. Never raises for an error of user code."""
+        raise NotImplementedError
+
+
+class Request(Value, frozen=True):
+    """One attempt, as an executor is asked to run it.
+
+    Attributes:
+        key: Which attempt.
+        payload: What the entry needs to know about this action.
+        env: Environment variables to set.
+        resources: What it needs of a machine.
+        log: Path of the file that takes its output.
+        manifest: Path of the file that takes its manifest, for places outside the scheduler's process.
+    """
+
+    key: AttemptKey
+    payload: Any
+    env: Mapping[str, str]
+    resources: Resources
+    log: str
+    manifest: str
+
+
+class Ended(Value, frozen=True):
+    """An attempt has ended.
+
+    Attributes:
+        key: Which attempt.
+        outcome: How, as far as the place can tell; a manifest with a failure makes it ``RAISED``.
+        manifest: What the attempt handed over, if it did.
+        code: Exit code of its process, if it has one.
+        signal: Signal that ended its process, if one did.
+        detail: What the place says about it, in words.
+        cpu: Processor seconds used, if known.
+        memory: Peak resident memory in megabytes, if known.
+    """
+
+    key: AttemptKey
+    outcome: Outcome
+    manifest: Manifest | None = None
+    code: int | None = None
+    signal: int | None = None
+    detail: str = ""
+    cpu: float | None = None
+    memory: float | None = None
+
+
+class SessionLost(Value, frozen=True):
+    """The place where attempts run can take no more of them.
+
+    Attributes:
+        error: Why.
+    """
+
+    error: BaseException
+
+
+class Interrupt(Value, frozen=True):
+    """Somebody wants the run to stop.
+
+    Attributes:
+        reason: Who and why, in words.
+        now: Without grace.
+        signal: The signal that asked, if one did.
+    """
+
+    reason: str
+    now: bool = False
+    signal: int | None = None

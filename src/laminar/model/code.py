@@ -1,0 +1,25 @@
+"""How another process finds the user's code."""
+
+from __future__ import annotations
+
+from laminar.model.value import Value
+
+
+class Code(Value, frozen=True):
+    """Where the user's code is, and the circumstances in which it was loaded.
+
+    Attributes:
+        script: Path of the file that was started as ``python FILE``, if the code is in it.
+        module: Name of the module that was started as ``python -m NAME``, if the code is in it.
+        imports: Names of the modules that hold the code otherwise.
+        path: ``sys.path``.
+        argv: ``sys.argv``.
+        cwd: The current folder.
+    """
+
+    script: str | None
+    module: str | None
+    imports: tuple[str, ...]
+    path: tuple[str, ...]
+    argv: tuple[str, ...]
+    cwd: str

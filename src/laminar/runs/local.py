@@ -1,0 +1,259 @@
+"""Runs a program here: claims the run, opens the executor, drives it, and leaves everything as it should be."""
+
+from __future__ import annotations
+
+import os
+import queue
+import random
+import time
+
+from laminar.console import choose
+from laminar.core.plan import Plan
+from laminar.engine.actions import Actions
+from laminar.engine.failures import exception_of_failure as exception_of
+from laminar.engine.flow import FlowRun
+from laminar.engine.leases import Heartbeat
+from laminar.engine.logs import Logs
+from laminar.engine.reuse import Reuser
+from laminar.errors import ExecutionError, RunAbortedError
+from laminar.executors.contract import Host
+from laminar.host import processes
+from laminar.ledger.sql import MEMORY, Ledger
+from laminar.model.states import State
+from laminar.model.value import Value
+from laminar.runs.signals import Interrupts
+from laminar.worker.capture import Capture, captured
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from laminar.data.archives import Archives
+    from laminar.data.artifacts import Artifacts
+    from laminar.engine.contract import Failed, Observer, Program, Summary
+    from laminar.executors.contract import Executor
+    from laminar.model.action import Ended, EntryRef, Interrupt, Manifest, Request, SessionLost
+    from laminar.model.code import Code
+
+__all__ = ["Order", "exception_of", "run"]
+
+LEDGER = "ledger.db"
+LOGS = "logs"
+
+
+class Order(Value, frozen=True):
+    """All that a run needs to be told.
+
+    Attributes:
+        program: What to run.
+        archives: Where results are committed.
+        artifacts: Where values lie.
+        state_folder: Folder of the ledger and the logs; None keeps neither.
+        executor: Where attempts run.
+        code: Where the user's code is.
+        entry: What a worker loads.
+        call: Runs an attempt in this process.
+        prepare: Done once the run is claimed.
+        cancel_on_failure: Whether a failure stops what runs.
+        grace: Seconds that an attempt has to end by itself.
+        quiet: Whether to print nothing.
+        resume: Whether the run should exist already.
+        source: The file that defines it.
+    """
+
+    program: Program
+    archives: Archives
+    artifacts: Artifacts
+    state_folder: str | None
+    executor: Executor
+    code: Code
+    entry: EntryRef
+    call: Callable[[Request], Manifest]
+    prepare: Callable[[], None]
+    cancel_on_failure: bool
+    grace: float
+    quiet: bool
+    resume: bool
+    source: str | None
+
+
+def run(order: Order) -> Summary:
+    """Run a program to its end.
+
+    Returns:
+        How it ended, if that was in success.
+
+    Raises:
+        StorageError: The datastore cannot be written; nothing has run.
+        RunHeldError: Another scheduler holds the run.
+        KeyboardInterrupt: Somebody pressed Ctrl-C; the run can be resumed.
+        RunAbortedError: Somebody aborted the run.
+        Exception: What user code has raised.
+    """
+    order.archives.blobs.prepare()
+    with _State(order) as state:
+        observer = choose.observer(quiet=order.quiet, state_folder=order.state_folder)
+        return _Run(order, state, observer).run()
+
+
+class _State:
+    """The ledger, and folders for logs and for private files."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._kept = order.state_folder
+
+    def __enter__(self) -> _State:
+        pid = os.getpid()
+        if self._kept is None:
+            import tempfile  # 16 ms, and only runs in memory need it
+
+            self.folder = tempfile.mkdtemp(prefix="laminar-")
+            self.ledger = Ledger(MEMORY)
+        else:
+            self.folder = self._kept
+            self.ledger = Ledger(os.path.join(self.folder, LEDGER))
+        self.logs = os.path.join(self.folder, LOGS)
+        started = processes.start_time(pid) or ""
+        self.private = os.path.join(self.folder, ".tmp", f"{pid}-{started}-{time.monotonic_ns()}")
+        os.makedirs(self.private)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.ledger.close()
+        _remove(self.folder if self._kept is None else self.private)
+
+
+def _remove(folder: str) -> None:
+    for base, folders, files in os.walk(folder, topdown=False):
+        for name in files:
+            os.unlink(os.path.join(base, name))
+        for name in folders:
+            os.rmdir(os.path.join(base, name))
+    os.rmdir(folder)
+
+
+class _Run:
+    """One run under one holder."""
+
+    def __init__(self, order: Order, state: _State, observer: Observer) -> None:
+        self._order = order
+        self._state = state
+        self._observer = observer
+        self._program = order.program
+        self._events: queue.SimpleQueue[Ended | SessionLost | Interrupt] = queue.SimpleQueue()
+        self._holder = processes.identity()
+        self._began = time.monotonic()
+        self._started = time.time()
+
+    def run(self) -> Summary:
+        order, ledger, program = self._order, self._state.ledger, self._program
+        self._epoch = ledger.claim(program.space, program.run, self._holder, order.source, resume=order.resume)
+        with (
+            Interrupts(self._events.put),
+            Heartbeat(ledger.path, program.space, program.run, self._epoch, self._events.put),
+            Capture(),
+        ):
+            try:
+                summary = self._drive()
+            except BaseException as error:
+                self._end(State.FAILED, f"{type(error).__name__}: {error}", None)
+                raise
+        first = summary.failures[0] if summary.failures else None
+        if summary.stopped is not None:
+            self._end(State.CANCELLED, summary.stopped, None)
+        else:
+            self._end(summary.state, None if first is None else _one_line(first), first)
+        self._observer.run_ended(summary)
+        self._raise(summary)
+        return summary
+
+    def _drive(self) -> Summary:
+        order, program = self._order, self._program
+        if order.resume:
+            processes.sweep(f"{program.run}/{program.space}/")
+            before = order.archives.state(program.space, program.run)
+            self._started = before["started"] if before is not None else self._started
+        label = f"{program.run}/{program.space}/{self._epoch}"
+        host = Host(self._events.put, self._call, order.code, order.entry, label, self._state.private)
+        session = order.executor.open(host)
+        try:
+            self._write_state(State.RUNNING, None, None)
+            order.prepare()
+            plan = Plan(program.nodes(), cancel_on_failure=order.cancel_on_failure)
+            logs = Logs(self._state.logs, self._observer)
+            reuser = Reuser(program, order.archives, order.artifacts) if order.resume else None
+            actions = Actions(
+                program,
+                self._epoch,
+                session,
+                self._state.ledger,
+                logs,
+                self._observer,
+                random.random,
+                self._state.private,
+            )
+            flow = FlowRun(program, plan, actions, order.archives, self._state.ledger, logs, self._observer, reuser)
+            self._observer.run_started(program.space, program.run, list(program.nodes()), resumed=order.resume)
+            if reuser is not None:
+                self._observer.reuse_planned(reuser.preview(list(program.nodes())))
+            flow.drive(self._events, order.grace)
+        finally:
+            session.close()
+        return flow.summary(self._began, order.archives.blobs.root)
+
+    def _call(self, request: Request) -> Manifest:
+        with captured(request.log):
+            return self._order.call(request)
+
+    def _end(self, state: State, error: str | None, failed: Failed | None) -> None:
+        self._write_state(state, time.time(), failed)
+        self._state.ledger.end(self._program.space, self._program.run, self._epoch, state, error)
+
+    def _write_state(self, state: State, ended: float | None, failed: Failed | None) -> None:
+        error = None
+        if failed is not None:
+            error = {
+                "layer": failed.layer,
+                "index": failed.index,
+                "exception": f"{type(failed.error).__name__}: {failed.error}",
+                "traceback": failed.traceback,
+            }
+        plain: dict[str, Any] = {
+            "state": state.value,
+            "started": self._started,
+            "ended": ended,
+            "error": error,
+            "holder": vars(self._holder),
+            "source": self._order.source,
+        }
+        self._order.archives.write_state(self._program.space, self._program.run, plain)
+
+    def _raise(self, summary: Summary) -> None:
+        resume = f"Resume with: {resume_command(self._order.source, summary.run)}"
+        if summary.stopped is not None:
+            if "SIGINT" in summary.stopped:
+                raise KeyboardInterrupt(resume)
+            raise RunAbortedError(f"Run {summary.run} of {summary.space} was stopped: {summary.stopped}. {resume}")
+        if summary.failures:
+            error = summary.failures[0].error
+            for other in summary.failures[1:]:
+                error.add_note(f"Also failed: {_one_line(other)}")
+            error.add_note(resume)
+            raise error
+        if summary.state is not State.SUCCEEDED:
+            raise ExecutionError(f"Run {summary.run} of {summary.space} ended {summary.state.value}. {resume}")
+
+
+def resume_command(source: str | None, run: str) -> str:
+    """Say how a run is resumed from a shell."""
+    if source is None:
+        return f"flow.execution({run!r}).resume()"
+    shown = os.path.relpath(source) if source.startswith(os.getcwd() + os.sep) else source
+    return f"laminar resume {shown} {run}"
+
+
+def _one_line(failed: Failed) -> str:
+    text = str(failed.error).partition("\n")[0]
+    return f"{failed.where()}: {type(failed.error).__name__}: {text}"[:500]

@@ -1,0 +1,96 @@
+"""The output of attempts that run as threads: what they print goes to their own log."""
+
+from __future__ import annotations
+
+import contextvars
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TextIO
+
+_log: contextvars.ContextVar[Log | None] = contextvars.ContextVar("laminar_log", default=None)
+
+
+class Log:
+    """The log of one attempt: created when something is written, unbuffered."""
+
+    def __init__(self, path: str) -> None:
+        """Remember the path."""
+        self._path = path
+        self._handle = -1
+
+    def write(self, text: str) -> int:
+        """Write text."""
+        if self._handle < 0:
+            self._handle = os.open(self._path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o666)
+        os.write(self._handle, text.encode("utf-8", "backslashreplace"))
+        return len(text)
+
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
+
+
+class Splitter:
+    """A stand-in for ``sys.stdout`` that sends what an attempt writes to its log, and all else to the original."""
+
+    def __init__(self, original: TextIO) -> None:
+        """Remember the original."""
+        self.original = original
+
+    def write(self, text: str) -> int:
+        """Write text where it belongs."""
+        log = _log.get()
+        return self.original.write(text) if log is None else log.write(text)
+
+    def flush(self) -> None:
+        """Flush the original."""
+        self.original.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        """Behave as the original in all else."""
+        return getattr(self.original, name)
+
+
+class Capture:
+    """Installs the splitters while attempts run as threads. May be entered several times at once."""
+
+    _depth = 0
+
+    def __enter__(self) -> Capture:
+        """Install the splitters."""
+        if Capture._depth == 0:
+            sys.stdout = Splitter(sys.stdout)  # type: ignore[assignment]
+            sys.stderr = Splitter(sys.stderr)  # type: ignore[assignment]
+        Capture._depth += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Put the originals back."""
+        Capture._depth -= 1
+        if Capture._depth == 0:
+            for name in ("stdout", "stderr"):
+                stream = getattr(sys, name)
+                if isinstance(stream, Splitter):
+                    setattr(sys, name, stream.original)
+
+
+class captured:  # noqa: N801 - used as a function
+    """Send what the current context prints to a log."""
+
+    def __init__(self, path: str) -> None:
+        """Remember the path of the log."""
+        self._log = Log(path)
+
+    def __enter__(self) -> None:
+        """Begin."""
+        self._token = _log.set(self._log)
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        _log.reset(self._token)
+        self._log.close()

@@ -1,0 +1,62 @@
+"""Exceptions of user code as plain data."""
+
+from __future__ import annotations
+
+import os
+import traceback
+
+from laminar.data.serde import pickled
+from laminar.errors import AttemptExitedError, LaminarError, NonRecoverableError
+from laminar.model.action import Failure
+
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def describe(error: BaseException) -> Failure:
+    """Turn an exception into what can be handed on and kept.
+
+    The traceback begins at the user's first frame. ``sys.exit`` becomes :class:`AttemptExitedError`, so that it ends
+    the attempt, not the process that hears of it.
+    """
+    text = _traceback_of(error)
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else (0 if error.code is None else 1)
+        error = AttemptExitedError(f"it called sys.exit({error.code!r})")
+        error.code = code
+    kind = type(error)
+    return Failure(
+        type_name=f"{kind.__module__}.{kind.__qualname__}",
+        message=_text(error),
+        traceback=text,
+        pickled=_pickle(error),
+        final=isinstance(error, NonRecoverableError),
+    )
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception as second:
+        return f"<its text could not be made: {type(second).__name__}>"
+
+
+def _traceback_of(error: BaseException) -> str:
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(PACKAGE) and frames.tb_next is not None:
+        frames = frames.tb_next
+    if frames is None or isinstance(error, LaminarError):
+        return ""
+    try:
+        return "".join(traceback.format_exception(type(error), error, frames))
+    except Exception as second:
+        return f"<its traceback could not be made: {type(second).__name__}>"
+
+
+def _pickle(error: BaseException) -> bytes | None:
+    """Pickle an exception, if what comes back is one of the same type."""
+    try:
+        data = pickled.dumps(error.with_traceback(None))
+        again = pickled.loads(data)
+    except Exception:
+        return None
+    return data if type(again).__qualname__ == type(error).__qualname__ else None
