@@ -6,7 +6,7 @@ Layout under the root of a datastore, shared with laminar 2022.5a1::
     <space>/archives/<run>/<layer>/<index>/<artifact>.json        {"artifacts": [{"dtype": …, "hexdigest": …}]}
     <space>/.cache/<run>/<layer>/.record.json                     the layer is finished, and in how many splits
     <space>/.cache/<run>/<layer>/<artifact>.json                  its archives joined over all splits
-    <space>/.cache/<run>/<layer>/.splits/<index>.json             one split is committed
+    <space>/.cache/<run>/<layer>/.splits.jsonl                    a line for each split that is committed
     <space>/.cache/<run>/.execution.json                          state of the run
 
 A sharded archive bears ``"sharded": true``; one of an older run is sharded if it has other than one element. A joined
@@ -72,22 +72,26 @@ class Archives:
     def commit(self, key: ActionKey, record: SplitRecord) -> None:
         """Commit a split: its archives, then its record, which is what makes it count."""
         self.write_outputs(key, record.outputs)
-        self.blobs.write(_split_path(key), _encode(_split_to_plain(record)))
+        self.blobs.append(_splits_path(key.space, key.run, key.name), _encode(_split_to_plain(key.index, record)))
 
     def write_outputs(self, key: ActionKey, outputs: Mapping[str, Output]) -> None:
         """Write the archives of a split, without committing it."""
         for name, output in outputs.items():
             self.blobs.write(_archive_path(key, name), _encode(_output_to_plain(output)))
 
-    def split(self, key: ActionKey) -> SplitRecord | None:
-        """Read the record of a split; None if it is not committed."""
-        plain = self._read(_split_path(key))
-        return None if plain is None else _split_from_plain(plain)
-
-    def committed(self, space: str, run: str, layer: str) -> set[int]:
-        """List the splits of a layer that are committed."""
-        names = self.blobs.names(f"{space}/.cache/{run}/{layer}/.splits")
-        return {int(name.removesuffix(".json")) for name in names if name.removesuffix(".json").isdigit()}
+    def splits(self, space: str, run: str, layer: str) -> dict[int, SplitRecord]:
+        """Read the splits of a layer that are committed. A line that was torn when its writer died does not count."""
+        found: dict[int, SplitRecord] = {}
+        for line in self.blobs.lines(_splits_path(space, run, layer)):
+            try:
+                plain = json.loads(line)
+            except ValueError:
+                continue
+            if plain.get("forgotten"):
+                found.pop(plain["index"], None)
+            else:
+                found[plain["index"]] = _split_from_plain(plain)
+        return found
 
     def output(self, key: ActionKey, name: str) -> Output | None:
         """Read an archive of a split; None if there is none."""
@@ -124,7 +128,7 @@ class Archives:
 
     def forget_split(self, key: ActionKey) -> None:
         """Take back that a split is committed, since a blob of it is gone."""
-        self.blobs.delete(_split_path(key))
+        self.blobs.append(_splits_path(key.space, key.run, key.name), _encode({"index": key.index, "forgotten": True}))
 
     def joined(self, space: str, run: str, layer: str, name: str) -> list[Ref | None] | None:
         """Read an archive joined over all splits; None if there is none."""
@@ -176,8 +180,8 @@ def _archive_path(key: ActionKey, name: str) -> str:
     return f"{key.space}/archives/{key.run}/{key.name}/{key.index}/{name}.json"
 
 
-def _split_path(key: ActionKey) -> str:
-    return f"{key.space}/.cache/{key.run}/{key.name}/.splits/{key.index}.json"
+def _splits_path(space: str, run: str, layer: str) -> str:
+    return f"{space}/.cache/{run}/{layer}/.splits.jsonl"
 
 
 def _encode(plain: Mapping[str, Any]) -> bytes:
@@ -202,8 +206,9 @@ def _output_from_plain(plain: Mapping[str, Any]) -> Output:
     return Output(refs, bool(plain.get("sharded", len(refs) != 1)))
 
 
-def _split_to_plain(record: SplitRecord) -> dict[str, Any]:
+def _split_to_plain(index: int, record: SplitRecord) -> dict[str, Any]:
     return {
+        "index": index,
         "outputs": {name: _output_to_plain(output) for name, output in record.outputs.items()},
         "inputs": record.inputs,
         "attempt": record.attempt,

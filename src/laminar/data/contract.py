@@ -78,6 +78,26 @@ class Blobs(ABC):
         """
 
     @abstractmethod
+    def append(self, path: str, line: bytes) -> None:
+        """Add a line to a log. A line appears whole or not at all; only one writer appends to a log at a time.
+
+        Args:
+            path: Name of the log.
+            line: Without a newline in it.
+
+        Raises:
+            StorageError: It cannot be stored.
+        """
+
+    @abstractmethod
+    def lines(self, path: str) -> list[bytes]:
+        """Read the lines of a log, oldest first; empty if there is none. A line that was torn may be among them.
+
+        Raises:
+            StorageError: It cannot be read.
+        """
+
+    @abstractmethod
     def upload(self) -> Upload:
         """Begin to write a blob whose name is not known yet."""
 

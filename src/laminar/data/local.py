@@ -59,11 +59,11 @@ class LocalBlobs(Blobs):
     def private_path(self) -> str:
         """Name a file that no other writer uses, on the same file system as the blobs."""
         pid = os.getpid()
-        return os.path.join(self._temporary, f"{pid}-{_own_start(pid)}-{next(_counter)}")
+        return f"{self._temporary}/{pid}-{_own_start(pid)}-{next(_counter)}"
 
     def read(self, path: str) -> bytes:
         """Read a blob."""
-        full = os.path.join(self.root, path)
+        full = f"{self.root}/{path}"
         try:
             handle = os.open(full, os.O_RDONLY)
         except FileNotFoundError:
@@ -87,7 +87,7 @@ class LocalBlobs(Blobs):
 
     def open(self, path: str) -> BinaryIO:
         """Open a blob for reading."""
-        full = os.path.join(self.root, path)
+        full = f"{self.root}/{path}"
         try:
             return open(full, "rb", buffering=0)
         except FileNotFoundError:
@@ -105,6 +105,32 @@ class LocalBlobs(Blobs):
             upload.abort()
             raise
 
+    def append(self, path: str, line: bytes) -> None:
+        """Add a line to a log, in one write between two newlines, so that a torn line spoils no other."""
+        full = f"{self.root}/{path}"
+        data = b"\n" + line + b"\n"
+        flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY
+        try:
+            try:
+                handle = os.open(full, flags, 0o666)
+            except FileNotFoundError:
+                os.makedirs(os.path.dirname(full), exist_ok=True)
+                handle = os.open(full, flags, 0o666)
+            try:
+                if os.write(handle, data) != len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise _refused("write", full, len(data), error) from error
+
+    def lines(self, path: str) -> list[bytes]:
+        """Read the lines of a log."""
+        try:
+            return [line for line in self.read(path).split(b"\n") if line]
+        except FileNotFoundError:
+            return []
+
     def upload(self) -> Upload:
         """Begin to write a blob."""
         return _LocalUpload(self)
@@ -112,7 +138,7 @@ class LocalBlobs(Blobs):
     def size(self, path: str) -> int | None:
         """Tell the size of a blob."""
         try:
-            return os.stat(os.path.join(self.root, path)).st_size
+            return os.stat(f"{self.root}/{path}").st_size
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -125,7 +151,7 @@ class LocalBlobs(Blobs):
 
     def delete(self, path: str) -> None:
         """Remove a blob."""
-        self._unlink(os.path.join(self.root, path))
+        self._unlink(f"{self.root}/{path}")
 
     @staticmethod
     def _unlink(full: str) -> None:
@@ -183,7 +209,7 @@ class _LocalUpload(Upload):
         self._written += done
 
     def commit(self, path: str) -> None:
-        full = os.path.join(self._blobs.root, path)
+        full = f"{self._blobs.root}/{path}"
         try:
             os.close(self._handle)
             self._handle = -1

@@ -37,6 +37,14 @@ class MemoryBlobs(Blobs):
         """Write a blob."""
         self._blobs[path] = data
 
+    def append(self, path: str, line: bytes) -> None:
+        """Add a line to a log."""
+        self._blobs[path] = self._blobs.get(path, b"") + line + b"\n"
+
+    def lines(self, path: str) -> list[bytes]:
+        """Read the lines of a log."""
+        return self._blobs.get(path, b"").splitlines()
+
     def upload(self) -> Upload:
         """Begin to write a blob."""
         return _MemoryUpload(self)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import io
+import itertools
 import os
 import tempfile
+import time
 
 from laminar.data.contract import Blobs, Upload
 from laminar.errors import FlowError, StorageError
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, BinaryIO
 
+_counter = itertools.count()
 SCHEMES = ("s3://", "s3a://", "gs://", "az://", "azure://", "abfs://", "abfss://")
 
 
@@ -102,6 +105,14 @@ class ObjectBlobs(Blobs):
             obstore.put(store, path, data)
         except Exception as error:
             raise self._refused("write", path, len(data), error) from error
+
+    def append(self, path: str, line: bytes) -> None:
+        """Add a line to a log: an object of its own below the log's name, since objects do not grow."""
+        self.write(f"{path}/{time.time_ns():020d}-{os.getpid()}-{next(_counter):09d}", line)
+
+    def lines(self, path: str) -> list[bytes]:
+        """Read the lines of a log."""
+        return [self.read(f"{path}/{name}") for name in self.names(path)]
 
     def upload(self) -> Upload:
         """Begin to write a blob; it is collected in a local file first, since its name is its hash."""

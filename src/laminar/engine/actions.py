@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import os
 import time
 from collections import deque
 
@@ -195,7 +194,7 @@ class Actions:
         self.live[key] = live
         log = self._logs.follow(key, waiting.splits)
         self._ledger.start(key, live.started, log)
-        manifest = os.path.join(self._folder, f"{layer}.{index}.{number}.manifest")
+        manifest = f"{self._folder}/{layer}.{index}.{number}.manifest"
         return live, Request(key, submission.payload, submission.env, submission.resources, log, manifest)
 
     def _start(self, live: Live, request: Request) -> None:

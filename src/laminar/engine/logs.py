@@ -25,11 +25,11 @@ class Logs:
     def follow(self, key: AttemptKey, splits: int) -> str:
         """Name the log of an attempt that is about to start, and follow it."""
         action = key.action
-        folder = os.path.join(self._folder, action.space, action.run, action.name)
+        folder = f"{self._folder}/{action.space}/{action.run}/{action.name}"
         if folder not in self._made:
             os.makedirs(folder, exist_ok=True)
             self._made.add(folder)
-        path = os.path.join(folder, f"{action.index}.{key.epoch}.{key.number}.log")
+        path = f"{folder}/{action.index}.{key.epoch}.{key.number}.log"
         self._followed[key] = _Follower(path, splits)
         return path
 

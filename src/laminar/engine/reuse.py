@@ -39,7 +39,7 @@ class Reuser:
                 reason = f"{len(lost)} of its blobs are gone or damaged" if lost else ""
                 plan.append(Reuse(layer, record.splits - len(lost), record.splits, reason))
                 continue
-            committed = self._archives.committed(self._program.space, self._program.run, layer)
+            committed = self._archives.splits(self._program.space, self._program.run, layer)
             reason = "the rest of its splits did not finish" if committed else "it did not finish"
             plan.append(Reuse(layer, len(committed), None, reason))
         return plan
@@ -52,17 +52,16 @@ class Reuser:
         lost = self._lost(layer, record)
         if not lost:
             return record
-        self._before[layer] = self._committed(layer, range(record.splits))
+        records = self._archives.splits(self._program.space, self._program.run, layer)
+        self._before[layer] = {index: split.outputs for index, split in records.items()}
         self._archives.forget_layer(self._program.space, self._program.run, layer)
         return None
 
     def splits(self, layer: str, count: int) -> Mapping[int, Mapping[str, Output]]:
         """Find the splits of an unfinished layer that can be kept."""
-        committed = self._archives.committed(self._program.space, self._program.run, layer)
         kept: dict[int, Mapping[str, Output]] = {}
-        for index in sorted(committed):
-            record = self._archives.split(self._key(layer, index))
-            if record is None or index >= count:
+        for index, record in self._archives.splits(self._program.space, self._program.run, layer).items():
+            if index >= count:
                 continue
             if record.inputs == self._program.inputs(layer, index) and not self._missing(record):
                 kept[index] = record.outputs
@@ -74,7 +73,7 @@ class Reuser:
         """Take back what is committed of a layer, since what it depends on has changed."""
         space, run = self._program.space, self._program.run
         self._archives.forget_layer(space, run, layer)
-        for index in self._archives.committed(space, run, layer):
+        for index in self._archives.splits(space, run, layer):
             self._archives.forget_split(self._key(layer, index))
 
     def changed(self, layer: str, outputs: Mapping[int, Mapping[str, Output]]) -> bool:
@@ -97,10 +96,6 @@ class Reuser:
 
     def _missing(self, record: SplitRecord) -> list[Ref]:
         return [ref for output in record.outputs.values() for ref in output.refs if ref.hexdigest not in self._known]
-
-    def _committed(self, layer: str, indexes: Sequence[int]) -> dict[int, Mapping[str, Output]]:
-        records = {index: self._archives.split(self._key(layer, index)) for index in indexes}
-        return {index: record.outputs for index, record in records.items() if record is not None}
 
     def _key(self, layer: str, index: int) -> ActionKey:
         return ActionKey(self._program.space, self._program.run, layer, index)

@@ -145,10 +145,11 @@ class LayerConfiguration(Value):
     timeout: Timeout | None
 
     def copy(self) -> LayerConfiguration:
-        """Give a copy that can be changed apart."""
-        return LayerConfiguration(
-            self.container.replace(), self.foreach, self.retry.replace(), self.catch, self.timeout
-        )
+        """Give a copy whose container and retry can be changed apart too."""
+        other = super().copy()
+        other.container = self.container.copy()
+        other.retry = self.retry.copy()
+        return other
 
 
 def configure(

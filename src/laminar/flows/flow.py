@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PARAMETERS = Parameters.__name__
 EXECUTORS: dict[str, type[Executor]] = {"process": Process, "thread": Thread}
+_PARAMETERS = Registration(Parameters, configure(PARAMETERS, None, None, None, None, None, None))
 #: The flows that were made in this process, newest last, so that the command line finds how a file configures them.
 made: list[Flow] = []
 
@@ -66,11 +67,13 @@ class Flow:
     """
 
     _own: ClassVar[dict[str, Registration]]
+    _merged: ClassVar[tuple[int, Mapping[str, Registration]]]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Begin an empty registry that also shows the layers of the base classes."""
         super().__init_subclass__(**kwargs)
         cls._own = {}
+        cls._merged = (0, {})
         cls.registered()
 
     def __init__(
@@ -114,15 +117,21 @@ class Flow:
     # Layers
 
     @classmethod
-    def registered(cls) -> dict[str, Registration]:
-        """Give the layers by name: those of the base classes, then its own, in the order of registration."""
+    def registered(cls) -> Mapping[str, Registration]:
+        """Give the layers by name: ``Parameters``, those of the base classes, then its own, as they were registered."""
+        size, merged = cls._merged
         bases = [base for base in reversed(cls.__mro__) if "_own" in vars(base)]
-        return merge(cls.__name__, [(base.__name__, vars(base)["_own"]) for base in bases])
+        count = sum(len(vars(base)["_own"]) for base in bases)
+        if count != size or not merged:
+            registries = [(base.__name__, vars(base)["_own"]) for base in bases]
+            merged = {PARAMETERS: _PARAMETERS, **merge(cls.__name__, registries)}
+            cls._merged = (count, merged)
+        return merged
 
     @property
-    def registry(self) -> dict[str, Registration]:
+    def registry(self) -> Mapping[str, Registration]:
         """The layers of the flow by name, with ``Parameters``."""
-        return {PARAMETERS: _PARAMETERS, **type(self).registered()}
+        return type(self).registered()
 
     if TYPE_CHECKING:
 
@@ -198,7 +207,7 @@ class Flow:
             raise FlowError(f"{cls.__name__}.register: {PARAMETERS} is part of every flow already.")
         if name in cls.registered():
             raise FlowError(
-                f"{cls.__name__} has a layer named {name} already ({', '.join(cls.registered())}). Give this one another name."
+                f"{cls.__name__} has a layer named {name} already ({', '.join(sorted(cls.registered()))}). Give this one another name."
             )
         cls._own[name] = registration
 
@@ -334,9 +343,6 @@ class Flow:
         from laminar.flows import graph  # notebooks only
 
         return graph.flow_html(self)
-
-
-_PARAMETERS = Registration(Parameters, configure(PARAMETERS, None, None, None, None, None, None))
 
 
 def _default_executor() -> Executor:

@@ -119,11 +119,13 @@ class FlowProgram(Program):
     def submit(self, layer: str, index: int, splits: int, number: int, memory: float | None) -> Submission:
         """Run the submission hooks and take the configuration as they leave it."""
         instance = self._instance(layer, index, splits, number)
-        configuration = instance.configuration
+        configuration = binding_of(instance).configuration
         if memory is not None:
             configuration.container.memory = memory
         contexts = Contexts()
-        contexts.enter((hook, (instance, *self._layers(hook))) for hook in self._hooks[layer][Kind.SUBMISSION])
+        hooks = self._hooks[layer][Kind.SUBMISSION]
+        if hooks:
+            contexts.enter((hook, (instance, *self._layers(hook))) for hook in hooks)
         try:
             resources = configuration.container.resources()
         except BaseException:

@@ -6,6 +6,7 @@ import os
 import sys
 
 from laminar.data.serde import pickled
+from laminar.flows.layer import Parameters
 from laminar.model.code import Code
 
 TYPE_CHECKING = False
@@ -22,8 +23,8 @@ def locate(flow: Flow) -> tuple[Code, tuple[str, str] | bytes]:
         How to load the code, and the flow's class as ``(module, qualified name)``; or, for a class that has no such
         address (of a notebook, or made inside a function), the class itself with its definition, pickled.
     """
-    classes = [type(flow), *(registration.layer for registration in type(flow).registered().values())]
-    modules = dict.fromkeys(kind.__module__ for kind in classes)
+    classes = [type(flow), *(registration.layer for registration in flow.registry.values())]
+    modules = dict.fromkeys(kind.__module__ for kind in classes if kind is not Parameters)
     main = sys.modules.get("__main__")
     script = module = None
     addressed = _has_address(type(flow))

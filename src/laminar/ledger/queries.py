@@ -37,6 +37,12 @@ CREATE TABLE requests (
     space TEXT NOT NULL, run TEXT NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, time REAL NOT NULL,
     PRIMARY KEY (space, run, kind)
 ) WITHOUT ROWID;
+CREATE TRIGGER attempts_start AFTER INSERT ON attempts
+    BEGIN
+        UPDATE actions SET state = 'RUNNING', reason = NULL, attempts = attempts + 1,
+            started = coalesce(started, NEW.started)
+        WHERE space = NEW.space AND run = NEW.run AND name = NEW.name AND idx = NEW.idx AND epoch = NEW.epoch;
+    END;
 CREATE TRIGGER attempts_final BEFORE UPDATE ON attempts
     WHEN OLD.state IN ('SUCCEEDED', 'FAILED', 'CANCELLED')
     BEGIN SELECT RAISE(ABORT, 'an attempt that has ended does not change'); END;
@@ -80,10 +86,6 @@ PUT_ACTION = """
 INSERT INTO actions (space, run, name, idx, epoch, state, reason) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (space, run, name, idx) DO UPDATE SET
     epoch = excluded.epoch, state = excluded.state, reason = excluded.reason, ended = NULL
-"""
-START_ACTION = """
-UPDATE actions SET state = 'RUNNING', reason = NULL, attempts = attempts + 1, started = coalesce(started, ?)
-WHERE space = ? AND run = ? AND name = ? AND idx = ? AND epoch = ?
 """
 SETTLE_ACTION = """
 UPDATE actions SET state = ?, reason = ?, ended = ? WHERE space = ? AND run = ? AND name = ? AND idx = ? AND epoch = ?

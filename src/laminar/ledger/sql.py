@@ -194,7 +194,6 @@ class Ledger:
     def start(self, key: AttemptKey, now: float, log: str) -> None:
         """Record that an attempt starts."""
         action = key.action
-        self._add(queries.START_ACTION, (now, action.space, action.run, action.name, action.index, key.epoch))
         row = (action.space, action.run, action.name, action.index, key.number, key.epoch, now, log)
         self._add(queries.START_ATTEMPT, row)
 
@@ -226,7 +225,7 @@ class Ledger:
         execute("BEGIN IMMEDIATE")
         try:
             for query, rows in itertools.groupby(pending, key=operator.itemgetter(0)):
-                self._connection.executemany(query, (row for _, row in rows))
+                self._connection.executemany(query, [row for _, row in rows])
             execute("COMMIT")
         except BaseException as error:
             execute("ROLLBACK")

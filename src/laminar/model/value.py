@@ -30,6 +30,7 @@ class Value:
     fields__: ClassVar[tuple[str, ...]] = ()
     defaults__: ClassVar[dict[str, Any]] = {}
     frozen__: ClassVar[bool] = False
+    checked__: ClassVar[bool] = False
 
     def __init_subclass__(cls, frozen: bool = False, **kwargs: Any) -> None:
         """Collect the fields of the class in the order of definition."""
@@ -40,6 +41,7 @@ class Value:
         cls.fields__ = (*cls.fields__, *(name for name in own if name not in cls.fields__))
         cls.defaults__ = {**cls.defaults__, **{name: vars(cls)[name] for name in own if name in vars(cls)}}
         cls.frozen__ = frozen or cls.frozen__
+        cls.checked__ = cls.validate is not Value.validate
 
     if not TYPE_CHECKING:
 
@@ -47,19 +49,22 @@ class Value:
             """Take the fields by position or by name."""
             cls = type(self)
             state = self.__dict__
-            state.update(cls.defaults__)
-            if args:
-                if len(args) > len(cls.fields__):
-                    raise TypeError(f"{cls.__name__} takes at most {len(cls.fields__)} values, got {len(args)}.")
-                state.update(zip(cls.fields__, args))
-            if kwargs:
+            fields = cls.fields__
+            if kwargs or len(args) != len(fields):
+                state.update(cls.defaults__)
+                state.update(zip(fields, args, strict=False))
                 state.update(kwargs)
-            if len(state) != len(cls.fields__) or (args and kwargs):
-                self._refuse(args, kwargs)
-            self.validate()
+                if len(state) != len(fields) or len(args) > len(fields) or (args and kwargs):
+                    self._refuse(args, kwargs)
+            else:
+                state.update(zip(fields, args, strict=True))
+            if cls.checked__:
+                self.validate()
 
         def _refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
             cls = type(self)
+            if len(args) > len(cls.fields__):
+                raise TypeError(f"{cls.__name__} takes at most {len(cls.fields__)} values, got {len(args)}.")
             for name in kwargs:
                 if name not in cls.fields__:
                     raise TypeError(f"{cls.__name__} has no field {name!r}. Its fields: {', '.join(cls.fields__)}.")
@@ -81,6 +86,13 @@ class Value:
 
     def validate(self) -> None:
         """Check the fields; subclasses raise for what makes no sense."""
+
+    def copy(self) -> Self:
+        """Give a copy, field by field, that can be changed apart."""
+        cls = type(self)
+        other = cls.__new__(cls)
+        other.__dict__.update(self.__dict__)
+        return other
 
     def replace(self, **changes: Any) -> Self:
         """Give a copy with some fields changed."""
