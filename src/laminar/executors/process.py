@@ -1,7 +1,7 @@
 """Attempts as processes of this machine.
 
 ``fork``: a warm parent, a fresh interpreter, imports the user's code once; each attempt is a fork of it, a few
-milliseconds away and isolated from all others. ``spawn``: each attempt is a fresh interpreter, where ``fork`` is missing.
+milliseconds away and isolated from all others. ``spawn``: each attempt is a fresh interpreter, where fork is missing.
 
 Every attempt is a session of its own and the reaper of what it starts, so that all of it can be found and killed. The
 warm parent kills everything when the scheduler's end of their socket closes, however the scheduler died.
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import signal
 import socket
 import struct
 import sys
@@ -19,8 +18,9 @@ import threading
 
 from laminar.errors import CodeLoadError, FlowError
 from laminar.executors.contract import Executor, Session
+from laminar.executors.interpreters import bootstrap, interpreter_options
+from laminar.executors.outcomes import Watch
 from laminar.host import processes
-from laminar.host.machine import memory_kills
 from laminar.model.action import Ended, SessionLost
 from laminar.model.states import Outcome
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from laminar.executors.contract import Host
-    from laminar.model.action import Manifest, Request
+    from laminar.model.action import Request
     from laminar.model.ids import AttemptKey
 
 LENGTH = struct.Struct("!I")
@@ -71,22 +71,6 @@ class Process(Executor):
         return SpawnSession(host, self.concurrency)
 
 
-def interpreter_options() -> list[str]:
-    """Give the options that this interpreter was started with, for another one."""
-    flags = sys.flags
-    options = ["-O"] * flags.optimize + ["-B"] * flags.dont_write_bytecode
-    options += ["-I"] * flags.isolated or ["-E"] * flags.ignore_environment
-    for name, value in sys._xoptions.items():
-        options += ["-X", name if value is True else f"{name}={value}"]
-    return options + [f"-W{warning}" for warning in sys.warnoptions]
-
-
-def bootstrap(what: str) -> str:
-    """Give the program that a fresh interpreter runs to import from laminar's worker room, wherever laminar lies."""
-    package = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    return f"import sys; sys.path.insert(0, {package!r}); from laminar.worker.{what}"
-
-
 def send(connection: socket.socket, message: Any) -> None:
     """Send a message over a stream socket."""
     data = pickle.dumps(message, 5)
@@ -113,47 +97,6 @@ def _exactly(connection: socket.socket, size: int) -> bytes | None:
             return None
         data += part
     return bytes(data)
-
-
-def take_manifest(path: str) -> Manifest | None:
-    """Read and remove the manifest that an attempt handed over; None if it did not."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except FileNotFoundError:
-        return None
-    os.unlink(path)
-    manifest: Manifest = pickle.loads(data)  # noqa: S301 - from a process that this one started
-    return manifest
-
-
-class Watch:
-    """What must be remembered of an attempt to tell how it ended."""
-
-    def __init__(self, request: Request) -> None:
-        """Note the memory kills so far."""
-        self.request = request
-        self.stopped = False
-        self._kills = memory_kills()
-
-    def ended(self, status: int, cpu: float | None, memory: float | None) -> Ended:
-        """Tell how an attempt ended from its process's exit status (negative: the signal) and its manifest."""
-        key = self.request.key
-        manifest = take_manifest(self.request.manifest)
-        if manifest is not None:
-            outcome = Outcome.SUCCEEDED if manifest.failure is None else Outcome.RAISED
-            return Ended(key, outcome, manifest, cpu=cpu, memory=memory)
-        if self.stopped:
-            return Ended(key, Outcome.CANCELLED, detail="its processes were stopped", cpu=cpu, memory=memory)
-        if status < 0:
-            number = -status
-            if number == signal.SIGKILL and self._kills is not None and (memory_kills() or 0) > self._kills:
-                detail = f"the kernel killed it for memory; its peak was {memory or 0:.0f} MB"
-                return Ended(key, Outcome.OUT_OF_MEMORY, signal=number, detail=detail, cpu=cpu, memory=memory)
-            detail = f"its process was killed by {signal.Signals(number).name}"
-            return Ended(key, Outcome.KILLED, signal=number, detail=detail, cpu=cpu, memory=memory)
-        detail = f"its process exited with code {status} and no result, as os._exit({status}) does"
-        return Ended(key, Outcome.EXITED, code=status, detail=detail, cpu=cpu, memory=memory)
 
 
 class ForkSession(Session):

@@ -10,7 +10,8 @@ import sys
 import threading
 
 from laminar.executors.contract import Session
-from laminar.executors.process import Watch, bootstrap, interpreter_options
+from laminar.executors.interpreters import bootstrap, interpreter_options
+from laminar.executors.outcomes import Watch
 from laminar.host import processes
 
 TYPE_CHECKING = False

@@ -1,0 +1,56 @@
+"""How an attempt that ran as a process has ended: by its manifest, its exit status, and what the kernel killed."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+
+from laminar.host.machine import memory_kills
+from laminar.model.action import Ended
+from laminar.model.states import Outcome
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from laminar.model.action import Manifest, Request
+
+
+def take_manifest(path: str) -> Manifest | None:
+    """Read and remove the manifest that an attempt handed over; None if it did not."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except FileNotFoundError:
+        return None
+    os.unlink(path)
+    manifest: Manifest = pickle.loads(data)  # noqa: S301 - from a process that this one started
+    return manifest
+
+
+class Watch:
+    """What must be remembered of an attempt to tell how it ended."""
+
+    def __init__(self, request: Request) -> None:
+        """Note the memory kills so far."""
+        self.request = request
+        self.stopped = False
+        self._kills = memory_kills()
+
+    def ended(self, status: int, cpu: float | None, memory: float | None) -> Ended:
+        """Tell how an attempt ended from its process's exit status (negative: the signal) and its manifest."""
+        key = self.request.key
+        manifest = take_manifest(self.request.manifest)
+        if manifest is not None:
+            outcome = Outcome.SUCCEEDED if manifest.failure is None else Outcome.RAISED
+            return Ended(key, outcome, manifest, cpu=cpu, memory=memory)
+        if self.stopped:
+            return Ended(key, Outcome.CANCELLED, detail="its processes were stopped", cpu=cpu, memory=memory)
+        if status < 0:
+            number = -status
+            if number == signal.SIGKILL and self._kills is not None and (memory_kills() or 0) > self._kills:
+                detail = f"the kernel killed it for memory; its peak was {memory or 0:.0f} MB"
+                return Ended(key, Outcome.OUT_OF_MEMORY, signal=number, detail=detail, cpu=cpu, memory=memory)
+            detail = f"its process was killed by {signal.Signals(number).name}"
+            return Ended(key, Outcome.KILLED, signal=number, detail=detail, cpu=cpu, memory=memory)
+        detail = f"its process exited with code {status} and no result, as os._exit({status}) does"
+        return Ended(key, Outcome.EXITED, code=status, detail=detail, cpu=cpu, memory=memory)
