@@ -101,7 +101,7 @@ class Archives:
     def finish(
         self, space: str, run: str, layer: str, splits: int, names: list[str], joined: Mapping[str, list[Ref | None]]
     ) -> None:
-        """Record that a layer is finished: in how many splits, with which artifacts, and those joined over its splits."""
+        """Record that a layer is finished: its splits, the names of its artifacts, and those joined over the splits."""
         for name, refs in joined.items():
             self.blobs.write(
                 f"{space}/.cache/{run}/{layer}/{name}.json", _encode({"artifacts": list(map(_plain_ref, refs))})

@@ -172,6 +172,14 @@ def _own_start(pid: int) -> str:
     return started
 
 
+def _make_folder(folder: str) -> None:
+    """Make a folder whose parent is most likely there."""
+    try:
+        os.mkdir(folder)
+    except (FileNotFoundError, FileExistsError):
+        os.makedirs(folder, exist_ok=True)
+
+
 def _refused(verb: str, full: str, size: int, error: OSError) -> StorageError:
     amount = f" {size:,} bytes" if size else ""
     remedy = " Free some space and resume the run." if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
@@ -216,7 +224,7 @@ class _LocalUpload(Upload):
             try:
                 os.rename(self._private, full)
             except FileNotFoundError:
-                os.makedirs(os.path.dirname(full), exist_ok=True)
+                _make_folder(os.path.dirname(full))
                 os.rename(self._private, full)
         except OSError as error:
             raise _refused("write", full, self._written, error) from error

@@ -176,7 +176,7 @@ class _Stream(io.RawIOBase):
 class _ObjectUpload(Upload):
     def __init__(self, blobs: ObjectBlobs) -> None:
         self._blobs = blobs
-        self._spool = tempfile.TemporaryFile(prefix="laminar-")
+        self._spool = tempfile.TemporaryFile(prefix="laminar-")  # noqa: SIM115 - closed by commit or abort
         self._size = 0
 
     def write(self, data: bytes | memoryview) -> None:
@@ -185,7 +185,8 @@ class _ObjectUpload(Upload):
         except OSError as error:
             where = tempfile.gettempdir()
             raise StorageError(
-                f"Could not write {self._size + len(data):,} bytes at {where} on the way to {self._blobs.root}: {error}. "
+                f"Could not write {self._size + len(data):,} bytes at {where}, on the way to {self._blobs.root}: "
+                f"{error}. "
                 "Free some space there, or point TMPDIR elsewhere, and resume the run."
             ) from error
         self._size += len(data)

@@ -13,6 +13,7 @@ from laminar.executors.contract import Session
 from laminar.executors.interpreters import bootstrap, interpreter_options
 from laminar.executors.outcomes import Watch
 from laminar.host import processes
+from laminar.model.action import ATTEMPT_VARIABLE, Attempt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,14 +37,15 @@ class SpawnSession(Session):
 
     def start(self, request: Request) -> None:
         """Start an interpreter; its request comes by standard input, which also tells it when this process is gone."""
-        host = self._host
+        label = {processes.LABEL: f"{self._host.label}/{request.key}"}
+        order = {ATTEMPT_VARIABLE: "-"} if self._host.code.script is not None else {}
         with open(request.log, "ab") as log:
             process = subprocess.Popen(  # noqa: S603 - this interpreter, and arguments of our own
-                [sys.executable, *interpreter_options(), "-c", bootstrap("once import main; main()")],
+                self._command(),
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, processes.LABEL: f"{host.label}/{request.key}"},
+                env={**os.environ, **label, **order},
                 start_new_session=POSIX,
             )
         watch = Watch(request)
@@ -53,11 +55,19 @@ class SpawnSession(Session):
         self._watchers.append(watcher)
         watcher.start()
 
+    def _command(self) -> list[str]:
+        """Give what starts an interpreter: the script as the user started it, or else one that loads the code."""
+        code = self._host.code
+        python = [sys.executable, *interpreter_options()]
+        if code.script is not None:
+            return [*python, code.script, *code.argv[1:]]
+        return [*python, "-c", bootstrap("once import main; main()")]
+
     def _watch(self, watch: Watch, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin is not None
         try:
-            data = pickle.dumps((self._host.code, self._host.entry, watch.request), 5)
-            process.stdin.write(len(data).to_bytes(8, "big") + data)
+            order = pickle.dumps(Attempt(self._host.code, self._host.entry, watch.request), 5)
+            process.stdin.write(len(order).to_bytes(8, "big") + order)
             process.stdin.flush()
         except BrokenPipeError:
             pass  # it has died already, and its exit status says how

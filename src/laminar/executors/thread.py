@@ -64,7 +64,7 @@ class ThreadSession(Session):
                 threading.Thread(target=self._work, daemon=True, name=f"laminar-{self._threads}").start()
         self._requests.put(request)
 
-    def stop(self, key: AttemptKey, grace: float) -> None:
+    def stop(self, key: AttemptKey, grace: float) -> None:  # noqa: ARG002 - a thread cannot be given time
         """Raise :class:`StoppedError` in the thread and give it up."""
         with self._lock:
             if key not in self._live:

@@ -12,12 +12,9 @@ if TYPE_CHECKING:
     from laminar.model.action import Ref
 
     ElementT = TypeVar("ElementT", covariant=True)
-    Base = Sequence[ElementT]
-else:
-    Base = Sequence
 
 
-class Accessor(Base):  # type: ignore[type-arg]
+class Accessor(Sequence["ElementT"]):
     """A sequence whose elements are loaded when they are asked for, each time anew.
 
     ``len``, iteration, indexes (negative too) and slices, which give lists. An element that its split has not assigned

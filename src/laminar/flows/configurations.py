@@ -80,8 +80,8 @@ class Parameter(Value, frozen=True):
 class ForEach(Value):
     """Run a layer once for each element of an artifact, or for each combination of several (a grid).
 
-    The last parameter varies fastest, as in :func:`itertools.product`. An artifact that is not sharded is passed to each
-    split as it is.
+    The last parameter varies fastest, as in :func:`itertools.product`. An artifact that is not sharded is passed to
+    each split as it is.
 
     Attributes:
         parameters: What to iterate over.

@@ -69,7 +69,7 @@ class DataStore:
 
     def list_executions(self, *, flow: Flow) -> list[Execution]:
         """List all executions of a flow, oldest first."""
-        return [flow.execution(run) for run in self.archives.runs(flow.name)]
+        return [flow.execution.of(run) for run in self.archives.runs(flow.name)]
 
     def list_layers(self, *, execution: Execution) -> list[Layer]:
         """List the layers of an execution that left anything, by name."""

@@ -67,11 +67,15 @@ class Execution:
         """
         if not RUN_ID.fullmatch(id):
             raise FlowError(
-                f"{id!r} is no id of an execution: letters, digits, '.', '_' and '-', at most 128, a letter or digit first."
+                f"{id!r} is no id of an execution: letters, digits, '.', '_' and '-', at most 128, "
+                "a letter or digit first."
             )
-        execution = Execution(id, self.flow)
-        self.flow._execution = execution
-        return execution
+        self.flow._execution = self.of(id)
+        return self.flow._execution
+
+    def of(self, id: str) -> Execution:  # noqa: A002 - the name users know
+        """Get another execution of the same flow, without making it the current one."""
+        return Execution(id, self.flow)
 
     @property
     def known_id(self) -> str:
@@ -239,7 +243,8 @@ class Execution:
         known = datastore.archives.runs(self.flow.name)
         if self.known_id not in known:
             raise UnknownRunError(
-                f"Flow {self.flow.name} has no execution {self.id!r} in {datastore.root}.{nearest(self.known_id, known)}"
+                f"Flow {self.flow.name} has no execution {self.id!r} in {datastore.root}."
+                f"{nearest(self.known_id, known)}"
             )
         from laminar.flows.program import run  # 10 ms of engine that reading results does not need
 
@@ -329,7 +334,7 @@ class Execution:
         if state is not None:
             return state["state"] == State.SUCCEEDED.value
         layers = [name for name in self.flow.registry if name != Parameters.__name__]
-        return bool(layers) and all(map(self.is_finished, layers))
+        return bool(layers) and all(self.is_finished(name) for name in layers)
 
     @property
     def running(self) -> bool:

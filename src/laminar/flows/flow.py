@@ -19,7 +19,7 @@ from laminar.flows.registry import Registration, merge
 from laminar.flows.schedulers import Scheduler
 from laminar.model.policies import Resources, Retry, Timeout
 from laminar.model.value import Value
-from laminar.worker import assignment
+from laminar.worker import assignment, child
 from laminar.worker.assignment import Reached
 
 TYPE_CHECKING = False
@@ -103,12 +103,14 @@ class Flow:
         ):
             if not isinstance(value, kind):
                 raise FlowError(
-                    f"{self.name}({name}=…) expects a {kind.__name__} object, got {value!r} of type {type(value).__name__}."
+                    f"{self.name}({name}=…) expects a {kind.__name__} object, "
+                    f"got {value!r} of type {type(value).__name__}."
                 )
         if executor.leaves_process and not datastore.shared:
             raise FlowError(
                 f"{self.name}: {type(datastore).__name__}() cannot be seen from other processes, and "
-                f"{type(executor).__name__}() runs layers in them. Use executors.Thread() with it, or datastores.Local()."
+                f"{type(executor).__name__}() runs layers in them. "
+                "Use executors.Thread() with it, or datastores.Local()."
             )
         self.configuration = FlowConfiguration(datastore, executor, scheduler)
         self._execution = Execution(None, self)
@@ -207,7 +209,8 @@ class Flow:
             raise FlowError(f"{cls.__name__}.register: {PARAMETERS} is part of every flow already.")
         if name in cls.registered():
             raise FlowError(
-                f"{cls.__name__} has a layer named {name} already ({', '.join(sorted(cls.registered()))}). Give this one another name."
+                f"{cls.__name__} has a layer named {name} already, among {', '.join(sorted(cls.registered()))}. "
+                "Give this one another name."
             )
         cls._own[name] = registration
 
@@ -247,7 +250,8 @@ class Flow:
             source = getattr(parameter.layer, "__name__", str(parameter.layer))
             if source not in registry:
                 raise FlowError(
-                    f"ForEach of layer {name} of flow {self.name}: {source} is not registered.{nearest(source, registry)}"
+                    f"ForEach of layer {name} of flow {self.name}: {source} is not registered."
+                    f"{nearest(source, registry)}"
                 )
             needs.add(source)
         for hook in (hook for found in self.hooks(name).values() for hook in found):
@@ -300,8 +304,14 @@ class Flow:
         return self._execution
 
     def __bool__(self) -> bool:
-        """Be the execution guard: true in a scheduler's process, false in one that only runs layers."""
-        return assignment.current() is None
+        """Be the execution guard: true in a scheduler's process, false in one that only runs layers.
+
+        In a process that was started to run one layer of this flow, the layer has been run when the guard answers.
+        """
+        assigned = assignment.current()
+        if assigned is not None and assigned.attempt is not None and assigned.space == self.name:
+            child.perform(assigned.attempt)
+        return assigned is None
 
     def __call__(self, *, execution: str | None = None, **parameters: Any) -> Execution:
         """Run the flow.
@@ -320,7 +330,10 @@ class Flow:
         """
         assigned = assignment.current()
         if assigned is not None:
-            if assigned.stops and assigned.space == self.name:
+            if assigned.space == self.name and assigned.attempt is not None:
+                child.perform(assigned.attempt)
+                raise SystemExit(0)
+            if assigned.space == self.name and assigned.stops:
                 raise Reached
             return Execution(assigned.run or None, self)
         return self._execution.begin(execution, parameters)

@@ -86,6 +86,7 @@ def _elements(execution: Execution, layer: str, parameter: Parameter) -> tuple[R
     if output is None:
         known = archives.outputs(space, run, source)
         raise ExecutionError(
-            f"ForEach of layer {layer}: {source} has no artifact {parameter.attribute!r}.{nearest(parameter.attribute, known)}"
+            f"ForEach of layer {layer}: {source} has no artifact {parameter.attribute!r}."
+            f"{nearest(parameter.attribute, known)}"
         )
     return output.refs if output.sharded else None

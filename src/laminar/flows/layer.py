@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import CoroutineType, FunctionType
+from types import CoroutineType, FunctionType, MappingProxyType
 
 from laminar.errors import FlowError
 from laminar.flows import hooks
@@ -41,7 +41,7 @@ class Binding(Value):
     index: int | None = None
     splits: int | None = None
     attempt: int | None = None
-    picks: Mapping[str, Ref] = {}  # noqa: RUF012 - a frozen default, never changed
+    picks: Mapping[str, Ref] = MappingProxyType({})
     shards: dict[str, Output] | None = None
     running: bool = False
 
@@ -105,7 +105,9 @@ class Layer:
     """
 
     if TYPE_CHECKING:
-        __call__: Callable[..., Any]
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """Do the work; its parameters are layers, each annotated with its class."""
     else:
 
         def __call__(self, *layers: Layer) -> Self:
@@ -127,7 +129,7 @@ class Layer:
         for name, value in list(vars(cls).items()):
             if name == "__call__":
                 if isinstance(value, FunctionType):
-                    cls.__call__ = _returning_layer(value)
+                    setattr(cls, name, _returning_layer(value))
             elif not name.startswith("_") and not hasattr(value, "__get__"):
                 default = Default(value)
                 default.name = name
@@ -185,7 +187,8 @@ class Layer:
         binding: Binding | None = vars(self).get(BINDING)
         if binding is None:
             raise AttributeError(
-                f"{self.name}.{name}: this layer belongs to no execution. Take it from one: flow.execution(id).layer({self.name})."
+                f"{self.name}.{name}: this layer belongs to no execution. "
+                f"Take it from one: flow.execution(id).layer({self.name})."
             )
         return binding
 

@@ -95,7 +95,8 @@ class FlowProgram(Program):
         if not found:
             return True
         instance = self._execution.layer(layer)
-        return all([hook(instance, *self._layers(hook)) for hook in found])
+        answers = [hook(instance, *self._layers(hook)) for hook in found]
+        return all(answers)
 
     def splits(self, layer: str) -> int:
         """Count the splits."""

@@ -48,7 +48,7 @@ def file_of(flow: Flow) -> str | None:
     """Name the file that defines a flow, if it came from one."""
     module = sys.modules.get(type(flow).__module__)
     file = getattr(module, "__file__", None)
-    return None if file is None else os.path.abspath(file)
+    return os.path.abspath(file) if file is not None and os.path.isfile(file) else None
 
 
 def _has_address(kind: type) -> bool:

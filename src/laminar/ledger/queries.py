@@ -54,12 +54,13 @@ CREATE TRIGGER runs_final BEFORE UPDATE ON runs
     BEGIN SELECT RAISE(ABORT, 'a run that has ended changes only under a new holder'); END;
 """
 
-RUN_COLUMNS = "space, run, state, epoch, host, place, pid, pid_started, lease, source, started, ended, error"
-
-FIND_RUN = f"SELECT {RUN_COLUMNS} FROM runs WHERE space = ? AND run = ?"
-FIND_RUNS_BY_ID = f"SELECT {RUN_COLUMNS} FROM runs WHERE run = ? ORDER BY started"
-FIND_RUNS_BY_PREFIX = f"SELECT {RUN_COLUMNS} FROM runs WHERE substr(run, 1, length(?1)) = ?1 ORDER BY started"
-LIST_RUNS = f"SELECT {RUN_COLUMNS} FROM runs ORDER BY started DESC, run DESC LIMIT ?"
+SELECT_RUNS = (
+    "SELECT space, run, state, epoch, host, place, pid, pid_started, lease, source, started, ended, error FROM runs"
+)
+FIND_RUN = SELECT_RUNS + " WHERE space = ? AND run = ?"
+FIND_RUNS_BY_ID = SELECT_RUNS + " WHERE run = ? ORDER BY started"
+FIND_RUNS_BY_PREFIX = SELECT_RUNS + " WHERE substr(run, 1, length(?1)) = ?1 ORDER BY started"
+LIST_RUNS = SELECT_RUNS + " ORDER BY started DESC, run DESC LIMIT ?"
 LIST_RUN_IDS = "SELECT DISTINCT run FROM runs ORDER BY started DESC LIMIT 1000"
 
 CLAIM_RUN = """
@@ -91,7 +92,8 @@ SETTLE_ACTION = """
 UPDATE actions SET state = ?, reason = ?, ended = ? WHERE space = ? AND run = ? AND name = ? AND idx = ? AND epoch = ?
 """
 START_ATTEMPT = """
-INSERT INTO attempts (space, run, name, idx, number, epoch, state, started, log) VALUES (?, ?, ?, ?, ?, ?, 'RUNNING', ?, ?)
+INSERT INTO attempts (space, run, name, idx, number, epoch, state, started, log)
+VALUES (?, ?, ?, ?, ?, ?, 'RUNNING', ?, ?)
 """
 END_ATTEMPT = """
 UPDATE attempts SET state = ?, outcome = ?, ended = ?, cpu = ?, memory = ?
@@ -115,6 +117,7 @@ WHERE space = ? AND run = ? AND (?3 IS NULL OR name = ?3) ORDER BY name, idx LIM
 """
 LIST_ATTEMPTS = """
 SELECT name, idx, number, epoch, state, outcome, started, ended, cpu, memory, log FROM attempts
-WHERE space = ? AND run = ? AND (?3 IS NULL OR name = ?3) AND (?4 IS NULL OR idx = ?4) ORDER BY started, name, idx, number
+WHERE space = ? AND run = ? AND (?3 IS NULL OR name = ?3) AND (?4 IS NULL OR idx = ?4)
+ORDER BY started, name, idx, number
 """
 LIST_EVENTS = "SELECT time, kind, name, idx, detail FROM events WHERE space = ? AND run = ? ORDER BY sequence"

@@ -1,7 +1,7 @@
 """The ledger on SQLite: a file in WAL mode, or memory.
 
 One connection of the scheduler writes; changes are collected and written in one transaction (:meth:`Ledger.flush`).
-``synchronous=NORMAL`` survives the death of any process; a power cut may cost the last transactions, never the database.
+``synchronous=NORMAL`` survives the death of any process; a power cut may cost the last transactions, never the file.
 """
 
 from __future__ import annotations
@@ -290,7 +290,7 @@ class Ledger:
     def attempts(self, space: str, run: str, name: str | None = None, index: int | None = None) -> list[AttemptRow]:
         """List the attempts of a run, of a layer, or of a split, oldest first."""
         rows = self._connection.execute(queries.LIST_ATTEMPTS, (space, run, name, index))
-        return [AttemptRow(*row[:4], State(row[4]), *row[5:]) for row in rows]
+        return [AttemptRow(name, split, number, epoch, State(state), *rest) for name, split, number, epoch, state, *rest in rows]
 
     def events(self, space: str, run: str) -> list[EventRow]:
         """List what happened in a run, oldest first."""

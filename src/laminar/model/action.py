@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from laminar.model.code import Code
 from laminar.model.ids import AttemptKey
 from laminar.model.policies import Resources
 from laminar.model.states import Outcome
 from laminar.model.value import Value
+
+#: Where a process that was started to run one attempt finds its order: ``-`` for standard input, or a file's path. The
+#: order is an :class:`Attempt`, pickled, after its length in 8 bytes.
+ATTEMPT_VARIABLE = "LAMINAR_ATTEMPT"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -107,6 +112,20 @@ class Request(Value, frozen=True):
     resources: Resources
     log: str
     manifest: str
+
+
+class Attempt(Value, frozen=True):
+    """The order to run one attempt, for a process that knows nothing yet.
+
+    Attributes:
+        code: Where the user's code is.
+        entry: What to find in it.
+        request: The attempt.
+    """
+
+    code: Code
+    entry: EntryRef
+    request: Request
 
 
 class Ended(Value, frozen=True):

@@ -45,7 +45,8 @@ def megabytes(value: Any, what: str = "memory") -> float:
             amount = float(digits) * UNITS[text[len(digits) :]]
         except (ValueError, KeyError):
             raise FlowError(
-                f"{what}={value!r} is no amount of memory. Give megabytes as a number, or a string such as '512Mi' or '2Gi'."
+                f"{what}={value!r} is no amount of memory. "
+                "Give megabytes as a number, or a string such as '512Mi' or '2Gi'."
             ) from None
     if not 0 < amount < float("inf"):
         raise FlowError(f"{what}={value!r} must be more than nothing.")

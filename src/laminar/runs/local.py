@@ -6,6 +6,7 @@ import os
 import queue
 import random
 import time
+from contextlib import nullcontext
 
 from laminar.console import choose
 from laminar.core.plan import Plan
@@ -15,7 +16,7 @@ from laminar.engine.flow import FlowRun
 from laminar.engine.leases import Heartbeat
 from laminar.engine.logs import Logs
 from laminar.engine.reuse import Reuser
-from laminar.errors import ExecutionError, RunAbortedError
+from laminar.errors import ExecutionError, LaminarError, RunAbortedError
 from laminar.executors.contract import Host
 from laminar.host import processes
 from laminar.ledger.sql import MEMORY, Ledger
@@ -153,12 +154,12 @@ class _Run:
         with (
             Interrupts(self._events.put),
             Heartbeat(ledger.path, program.space, program.run, self._epoch, self._events.put),
-            Capture(),
+            Capture() if not order.executor.leaves_process else nullcontext(),
         ):
             try:
                 summary = self._drive()
             except BaseException as error:
-                self._end(State.FAILED, f"{type(error).__name__}: {error}", None)
+                self._end_in_error(error)
                 raise
         first = summary.failures[0] if summary.failures else None
         if summary.stopped is not None:
@@ -206,6 +207,14 @@ class _Run:
     def _call(self, request: Request) -> Manifest:
         with captured(request.log):
             return self._order.call(request)
+
+    def _end_in_error(self, error: BaseException) -> None:
+        """Record that the run could not go on; what cannot be recorded is said in the error's notes."""
+        error.add_note(f"Resume with: {resume_command(self._order.source, self._program.run)}")
+        try:
+            self._end(State.FAILED, f"{type(error).__name__}: {error}", None)
+        except LaminarError as second:
+            error.add_note(f"That the run failed could not be recorded either: {second}")
 
     def _end(self, state: State, error: str | None, failed: Failed | None) -> None:
         self._write_state(state, time.time(), failed)

@@ -1,12 +1,22 @@
 """What this process is for: nothing in particular (a scheduler may run in it), or attempts of one run.
 
 In a process that only runs attempts, ``flow()`` starts nothing, so that a script can be executed again to define what
-it defines.
+it defines. A process that was started as ``python main.py`` to run one attempt finds its order by ``LAMINAR_ATTEMPT``.
 """
 
 from __future__ import annotations
 
+import os
+import pickle
+import sys
+import threading
+
+from laminar.model.action import ATTEMPT_VARIABLE, Attempt
 from laminar.model.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 
 class Assignment(Value, frozen=True):
@@ -16,14 +26,16 @@ class Assignment(Value, frozen=True):
         space: Name of the flow whose layers it runs; empty while code is only being read for its definitions.
         run: Id of the run.
         stops: Whether the script ends where it calls that flow.
+        attempt: The attempt to run where the script comes to that flow.
     """
 
     space: str
     run: str
     stops: bool
+    attempt: Attempt | None = None
 
 
-class Reached(BaseException):  # noqa: N818 - no error
+class Reached(BaseException):
     """The script has come to the call of the flow that this process is for: all it needs is defined."""
 
 
@@ -32,6 +44,15 @@ _current: Assignment | None = None
 
 def current() -> Assignment | None:
     """Tell what this process is for."""
+    if _current is None and ATTEMPT_VARIABLE in os.environ:
+        where = os.environ.pop(ATTEMPT_VARIABLE)
+        if where == "-":
+            attempt = take(sys.stdin.buffer)
+        else:
+            with open(where, "rb") as file:
+                attempt = take(file)
+        action = attempt.request.key.action
+        assign(Assignment(action.space, action.run, stops=True, attempt=attempt))
     return _current
 
 
@@ -39,3 +60,21 @@ def assign(assignment: Assignment | None) -> None:
     """Say what this process is for from now on."""
     global _current
     _current = assignment
+
+
+def take(source: BinaryIO) -> Attempt:
+    """Read an order. If it comes by standard input, this process ends when whoever holds the other end is gone."""
+    size = int.from_bytes(source.read(8), "big")
+    attempt: Attempt = pickle.loads(source.read(size))  # noqa: S301 - from the scheduler that started this process
+    if source is sys.stdin.buffer:
+        handle = os.dup(source.fileno())
+        threading.Thread(target=_leave_with_scheduler, args=(handle,), daemon=True, name="laminar-lease").start()
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(nothing, source.fileno())
+        os.close(nothing)
+    return attempt
+
+
+def _leave_with_scheduler(handle: int) -> None:
+    os.read(handle, 1)
+    os._exit(75)

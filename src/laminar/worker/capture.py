@@ -64,8 +64,8 @@ class Capture:
     def __enter__(self) -> Capture:
         """Install the splitters."""
         if Capture._depth == 0:
-            sys.stdout = Splitter(sys.stdout)  # type: ignore[assignment]
-            sys.stderr = Splitter(sys.stderr)  # type: ignore[assignment]
+            sys.stdout = Splitter(sys.stdout)
+            sys.stderr = Splitter(sys.stderr)
         Capture._depth += 1
         return self
 

@@ -6,17 +6,19 @@ import os
 import pickle
 import sys
 
+from laminar.worker import assignment, loading
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from laminar.model.action import Entry, Request
+    from laminar.model.action import Attempt, Entry, Request
 
 
-def run(entry: Entry, request: Request) -> int:
+def run(entry: Entry, request: Request) -> None:
     """Run an attempt and hand over its manifest as a file that appears whole.
 
-    Returns:
-        The exit code for the process: 0, also if the user's code failed, since the manifest says so.
+    While it runs, the process may be the scheduler of other flows, which the user's code may call.
     """
+    assignment.assign(None)
     os.environ.update(request.env)
     manifest = entry.call(request)
     for stream in (sys.stdout, sys.stderr):
@@ -28,4 +30,12 @@ def run(entry: Entry, request: Request) -> int:
     with open(private, "wb") as file:
         file.write(pickle.dumps(manifest, 5))
     os.rename(private, request.manifest)
-    return 0
+
+
+def perform(attempt: Attempt) -> None:
+    """Run an attempt where the script that this process was started with has come to its flow.
+
+    The rest of the script then finds a process that runs nothing more.
+    """
+    run(loading.find(attempt.entry), attempt.request)
+    assignment.assign(assignment.Assignment("", "", stops=False))

@@ -129,7 +129,8 @@ class _Parent:
         code = 70
         try:
             self._separate(request, parent)
-            code = child.run(self._entry, request)
+            child.run(self._entry, request)
+            code = 0
         except BaseException:
             import traceback  # only when the attempt's own machinery failed
 

@@ -1,8 +1,8 @@
 """Pickle, and cloudpickle where plain pickle cannot or should not.
 
-Plain pickle is tried first: it is 48 ms faster to import and writes the same bytes for the same value. What it refers to
-in ``__main__`` could not be found by another process, so such values go by cloudpickle, which carries the definition;
-when a value comes back in a process whose ``__main__`` defines that class, it is an instance of that class.
+Plain pickle is tried first: it is 48 ms faster to import and writes the same bytes for the same value. What refers to
+``__main__`` could not be found by another process, so such values go by cloudpickle, which carries the definition; when
+a value comes back in a process whose ``__main__`` defines that class, it is an instance of that class.
 """
 
 from __future__ import annotations
