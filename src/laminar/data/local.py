@@ -8,18 +8,15 @@ which readers notice by their hash and count as absent.
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 
 from laminar.data.contract import Blobs, Upload
 from laminar.errors import StorageError
-from laminar.host import processes
+from laminar.host import leftovers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO
-
-_counter = itertools.count()
 
 
 class LocalBlobs(Blobs):
@@ -43,23 +40,11 @@ class LocalBlobs(Blobs):
                 f"The datastore at {self.root} cannot be written: {error.strerror or error}. "
                 "Choose another folder with Local(root=…), or mend its permissions or space."
             ) from error
-        self._sweep()
-
-    def _sweep(self) -> None:
-        own = processes.identity()
-        for entry in os.listdir(self._temporary):
-            pid, _, rest = entry.partition("-")
-            started, _, _ = rest.partition("-")
-            if not pid.isdigit():
-                continue
-            writer = own.replace(pid=int(pid), started=started)
-            if writer.alive() is False:
-                self._unlink(os.path.join(self._temporary, entry))
+        leftovers.sweep(self._temporary)
 
     def private_path(self) -> str:
         """Name a file that no other writer uses, on the same file system as the blobs."""
-        pid = os.getpid()
-        return f"{self._temporary}/{pid}-{_own_start(pid)}-{next(_counter)}"
+        return f"{self._temporary}/{leftovers.private_name()}"
 
     def read(self, path: str) -> bytes:
         """Read a blob."""
@@ -159,17 +144,6 @@ class LocalBlobs(Blobs):
             os.unlink(full)
         except FileNotFoundError:
             return
-
-
-_starts: dict[int, str] = {}
-
-
-def _own_start(pid: int) -> str:
-    """Tell when this process started; asked once in each process, forked ones included."""
-    started = _starts.get(pid)
-    if started is None:
-        started = _starts[pid] = processes.start_time(pid) or ""
-    return started
 
 
 def _make_folder(folder: str) -> None:

@@ -18,7 +18,7 @@ from laminar.engine.logs import Logs
 from laminar.engine.reuse import Reuser
 from laminar.errors import ExecutionError, LaminarError, RunAbortedError
 from laminar.executors.contract import Host
-from laminar.host import processes
+from laminar.host import leftovers, processes
 from laminar.ledger.sql import MEMORY, Ledger
 from laminar.model.states import State
 from laminar.model.value import Value
@@ -106,7 +106,6 @@ class _State:
         self._kept = order.state_folder
 
     def __enter__(self) -> _State:
-        pid = os.getpid()
         if self._kept is None:
             import tempfile  # 16 ms, and only runs in memory need it
 
@@ -116,23 +115,15 @@ class _State:
             self.folder = self._kept
             self.ledger = Ledger(os.path.join(self.folder, LEDGER))
         self.logs = os.path.join(self.folder, LOGS)
-        started = processes.start_time(pid) or ""
-        self.private = os.path.join(self.folder, ".tmp", f"{pid}-{started}-{time.monotonic_ns()}")
+        temporary = os.path.join(self.folder, ".tmp")
+        leftovers.sweep(temporary)
+        self.private = os.path.join(temporary, leftovers.private_name())
         os.makedirs(self.private)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.ledger.close()
-        _remove(self.folder if self._kept is None else self.private)
-
-
-def _remove(folder: str) -> None:
-    for base, folders, files in os.walk(folder, topdown=False):
-        for name in files:
-            os.unlink(os.path.join(base, name))
-        for name in folders:
-            os.rmdir(os.path.join(base, name))
-    os.rmdir(folder)
+        leftovers.remove(self.folder if self._kept is None else self.private)
 
 
 class _Run:
