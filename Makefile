@@ -1,0 +1,49 @@
+# What can be done here. `make help` lists it.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench chaos docs clean
+
+BIN := .venv/bin
+ARGS ?=
+PYTEST := $(BIN)/python -m pytest
+
+help: ## List what can be done
+	@echo "make TARGET [VARIABLE=value]"
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)$$/  \1\t\2/' | expand -t 12
+
+setup: .venv/.test ## Make .venv and install laminar with all that development needs
+
+demo: .venv/.demo ## Run the digits flow. RESUME=1 goes on with the last run; EXECUTOR=thread or process
+	@$(if $(EXECUTOR),LAMINAR_EXECUTOR=$(EXECUTOR)) $(BIN)/python examples/digits/main.py $(if $(RESUME),--resume) $(ARGS)
+
+test: .venv/.test ## Run all tests. ARGS='-k word' is passed to pytest
+	@.ci/packages
+	@$(PYTEST) -n auto $(ARGS)
+
+check: .venv/.test ## Look at the code without running it: lint, format, types, import contracts
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: .venv/.test ## Measure speed and size beside bare baselines. ARGS='--quick', '--only NAME', '--write'
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+chaos: .venv/.test ## Kill, fill and interrupt at full counts; takes long
+	@.ci/packages
+	@LAMINAR_CHAOS=full $(PYTEST) -m chaos tests/chaos $(ARGS)
+
+docs: .venv/.test ## Build the site into site/
+	@$(BIN)/mkdocs build --strict --quiet
+	@echo "Built site/index.html"
+
+clean: ## Remove what was built and cached; keeps .venv and the runs in .laminar
+	@rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/.demo: pyproject.toml .ci/setup .ci/requirements.py
+	@.ci/setup progress examples
+	@touch $@
+
+.venv/.test: pyproject.toml .ci/setup .ci/requirements.py
+	@.ci/setup all test examples docs
+	@touch $@

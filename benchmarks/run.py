@@ -1,0 +1,311 @@
+"""Measure speed and size beside bare baselines in the same run, and print a table.
+
+``run.py`` measures everything; ``--only NAME`` one row (or several), ``--quick`` small amounts to see that it works,
+``--write`` puts the table into docs/benchmarks.md. Every figure is a median. Each run has a fresh folder; all of them
+lie under one that is removed at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PROGRAMS = HERE / "programs"
+PAGE = HERE.parent / "docs" / "benchmarks.md"
+TABLE = re.compile(r"(<!-- table -->\n).*(<!-- end of table -->)", re.DOTALL)
+PASS = [sys.executable, "-c", "pass"]
+HEADINGS = ("Work", "Measured", "Baseline", "Ratio", "Goal", "Met")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what was done, what it took, what bare Python takes, and the goal."""
+
+    work: str
+    measured: str
+    baseline: str
+    ratio: float | None
+    goal: str
+    met: bool
+
+    def cells(self) -> tuple[str, ...]:
+        """Give the cells of the table."""
+        ratio = "" if self.ratio is None else f"{self.ratio:.3g}×"
+        return (self.work, self.measured, self.baseline, ratio, self.goal, "yes" if self.met else "no")
+
+
+class Bench:
+    """Runs programs, each in a fresh folder and an environment without settings of laminar's or Python's."""
+
+    def __init__(self, folder: Path, *, quick: bool) -> None:
+        """Work below a folder."""
+        self._folder = folder
+        self._count = 0
+        self.quick = quick
+        self._environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LAMINAR_"))
+        }
+
+    def amount(self, full: int, quick: int) -> int:
+        """Choose how much to do."""
+        return quick if self.quick else full
+
+    def fresh(self) -> Path:
+        """Make a folder that nobody has used."""
+        self._count += 1
+        folder = self._folder / str(self._count)
+        folder.mkdir()
+        return folder
+
+    def seconds(self, command: list[str], executor: str = "process") -> float:
+        """Time a whole process, from before its start until it has been waited for."""
+        folder = self.fresh()
+        environment = {**self._environment, "LAMINAR_EXECUTOR": executor}
+        began = time.perf_counter()
+        done = subprocess.run(
+            command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False
+        )
+        seconds = time.perf_counter() - began
+        if done.returncode != 0:
+            raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr.decode()}")
+        return seconds
+
+    def beside(self, command: list[str], baseline: list[str], executor: str = "process") -> tuple[float, float]:
+        """Time two whole processes by turns and give the medians; the first pair warms the caches and is dropped."""
+        pairs = [(self.seconds(command, executor), self.seconds(baseline)) for _ in range(1 + self.amount(21, 3))]
+        return statistics.median(pair[0] for pair in pairs[1:]), statistics.median(pair[1] for pair in pairs[1:])
+
+    def program(self, name: str, *arguments: object, executor: str = "thread", folder: Path | None = None) -> Figures:
+        """Run a program that reports figures of a part of its work."""
+        command = [sys.executable, str(PROGRAMS / f"{name}.py"), *map(str, arguments)]
+        environment = {**self._environment, "LAMINAR_EXECUTOR": executor, "LAMINAR_QUIET": "1"}
+        done = subprocess.run(
+            command, cwd=folder or self.fresh(), env=environment, stdout=subprocess.PIPE, text=True, check=False
+        )
+        if done.returncode != 0:
+            raise SystemExit(f"{' '.join(command)} failed with code {done.returncode}.")
+        return Figures(**json.loads(done.stdout.splitlines()[-1]))
+
+    def by_turns(self, repeats: int, *works: Callable[[], Figures]) -> list[float]:
+        """Run several works by turns and give the median seconds of each."""
+        rounds = [[work().seconds for work in works] for _ in range(repeats)]
+        return [statistics.median(column) for column in zip(*rounds, strict=True)]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What a program reports: seconds, and megabytes of resident memory before and at most."""
+
+    seconds: float
+    before: float
+    peak: float
+
+
+def imports(bench: Bench) -> Iterator[Row]:
+    """Import laminar; ask the command line for help."""
+    command, bare = bench.beside([sys.executable, "-c", "import laminar"], PASS)
+    yield _whole("`import laminar`, whole process", command, bare, 0.060)
+    laminar = str(Path(sys.executable).with_name("laminar"))
+    command, bare = bench.beside([laminar, "--help"], PASS)
+    yield _whole("`laminar --help`, whole process", command, bare, 0.150)
+
+
+def _whole(work: str, seconds: float, bare: float, goal: float) -> Row:
+    return Row(work, _ms(seconds), f"`python -c pass` {_ms(bare)}", seconds / bare, f"≤ {_ms(goal)}", seconds <= goal)
+
+
+def hello(bench: Bench) -> Iterator[Row]:
+    """Run a flow of two layers."""
+    for executor, most in (("thread", 8), ("process", 12)):
+        command = [sys.executable, str(PROGRAMS / "hello.py")]
+        seconds, bare = bench.beside(command, PASS, executor)
+        work = f"`python hello.py` (2 layers), {executor.capitalize()}, whole process"
+        ratio = seconds / bare
+        yield Row(work, _ms(seconds), f"`python -c pass` {_ms(bare)}", ratio, f"≤ {most}×", ratio <= most)
+
+
+def chain(bench: Bench) -> Iterator[Row]:
+    """Run 100 layers, one after another."""
+    layers = 100
+    seconds, bare = bench.by_turns(
+        bench.amount(7, 1), lambda: bench.program("chain", layers), lambda: bench.program("baseline", "loop", layers)
+    )
+    each = seconds / layers
+    baseline = f"loop that pickles each result to a file {_ms(bare / layers)} each"
+    work = f"chain of {layers} layers, Thread, Local"
+    yield Row(work, f"{_ms(each)} a layer", baseline, seconds / bare, "≤ 1 ms a layer", each <= 1e-3)
+
+
+def foreach(bench: Bench) -> Iterator[Row]:
+    """Run 1,000 splits and join them."""
+    splits = bench.amount(1000, 200)
+    seconds, bare = bench.by_turns(
+        bench.amount(5, 1),
+        lambda: bench.program("foreach", "run", splits),
+        lambda: bench.program("baseline", "threads", splits),
+    )
+    each = seconds / splits
+    baseline = f"thread pool that pickles each result to a file {_ms(bare / splits)} each"
+    work = f"foreach of {splits:,} splits and join, Thread, Local"
+    yield Row(work, f"{_ms(each)} a split", baseline, seconds / bare, "≤ 0.6 ms a split", each <= 0.6e-3)
+
+
+def large(bench: Bench) -> Iterator[Row]:
+    """Run 10,000 splits: time against linear, and memory of the scheduler."""
+    small, splits = bench.amount(1000, 100), bench.amount(10_000, 1000)
+    growth: list[float] = []
+
+    def run() -> Figures:
+        figures = bench.program("foreach", "run", splits)
+        growth.append(figures.peak - figures.before)
+        return figures
+
+    one, ten = bench.by_turns(bench.amount(3, 1), lambda: bench.program("foreach", "run", small), run)
+    ratio = ten / splits / (one / small)
+    work = f"foreach of {splits:,}, Thread, Local"
+    baseline = f"{small:,} splits: {_ms(one / small)} a split"
+    measured = f"{ten:.2f} s, {_ms(ten / splits)} a split"
+    yield Row(f"{work}: time", measured, baseline, ratio, "≤ 1.15× linear", ratio <= 1.15)
+    grown = statistics.median(growth)
+    yield Row(f"{work}: scheduler grows", f"{grown:.0f} MB", "", None, "≤ 100 MB", grown <= 100)
+
+
+def huge(bench: Bench) -> Iterator[Row]:
+    """Run 100,000 splits."""
+    splits = bench.amount(100_000, 2000)
+    figures = bench.program("foreach", "run", splits)
+    measured = f"{figures.seconds:.1f} s, {_ms(figures.seconds / splits)} a split"
+    grown = f"grows {figures.peak - figures.before:.0f} MB"
+    yield Row(f"foreach of {splits:,}, Thread, Local", f"{measured}, {grown}", "", None, "completes", met=True)
+
+
+def forks(bench: Bench) -> Iterator[Row]:
+    """Run 1,000 splits, each in a process of its own."""
+    splits = bench.amount(1000, 100)
+    seconds, bare = bench.by_turns(
+        bench.amount(3, 1),
+        lambda: bench.program("foreach", "run", splits, executor="process"),
+        lambda: bench.program("baseline", "forks", splits),
+    )
+    baseline = f"bare fork that pickles its result to a file, {splits / bare:.0f} a second"
+    work = f"foreach of {splits:,}, Process (isolated), Local"
+    rate = splits / seconds
+    yield Row(work, f"{rate:.0f} splits/s", baseline, seconds / bare, "≥ 200 splits/s", rate >= 200)
+
+
+def artifact(bench: Bench) -> Iterator[Row]:
+    """Write and read one large array of random float64."""
+    size = bench.amount(10**9, 10**8)
+    found: dict[str, list[Figures]] = {}
+    for _ in range(bench.amount(3, 1)):
+        folder = bench.fresh()
+        for name in ("artifact", "baseline"):
+            for what in ("write", "read"):
+                figures = bench.program(name, what, size, folder=folder)
+                found.setdefault(f"{name} {what}", []).append(figures)
+        shutil.rmtree(folder)
+    for what in ("write", "read"):
+        seconds = statistics.median(figures.seconds for figures in found[f"artifact {what}"])
+        bare = statistics.median(figures.seconds for figures in found[f"baseline {what}"])
+        peak = statistics.median(figures.peak for figures in found[f"artifact {what}"]) * 1e6 / size
+        speed = size / seconds / 1e6
+        work = f"artifact of {size / 1e9:g} GB of random float64: {what}"
+        baseline = f"plain file {size / bare / 1e6:.0f} MB/s"
+        yield Row(work, f"{speed:.0f} MB/s", baseline, seconds / bare, "≥ 300 MB/s", speed >= 300)
+        yield Row(f"{work}, peak memory", f"{peak:.2f}× the object", "", None, "≤ 1.3×", peak <= 1.3)
+
+
+def resume(bench: Bench) -> Iterator[Row]:
+    """Resume a finished run of 10,000 splits, in a new process."""
+    splits = bench.amount(10_000, 500)
+    folder = bench.fresh()
+    bench.program("foreach", "run", splits, folder=folder)
+    seconds = statistics.median(
+        bench.program("foreach", "resume", folder=folder).seconds for _ in range(bench.amount(3, 1))
+    )
+    work = f"resume of a finished run of {splits:,} splits"
+    yield Row(work, f"{seconds:.2f} s", "", None, "≤ 2 s", seconds <= 2)
+
+
+ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
+    "import": imports,
+    "hello": hello,
+    "chain": chain,
+    "foreach": foreach,
+    "large": large,
+    "huge": huge,
+    "forks": forks,
+    "artifact": artifact,
+    "resume": resume,
+}
+
+
+def _ms(seconds: float) -> str:
+    milliseconds = seconds * 1000
+    return f"{milliseconds:.0f} ms" if milliseconds >= 10 else f"{milliseconds:.2f} ms"
+
+
+def machine(folder: Path) -> str:
+    """Describe the machine that measures."""
+    with open("/proc/meminfo") as file:
+        memory = int(file.readline().split()[1]) * 1024 / 1e9
+    with open("/proc/cpuinfo") as file:
+        models = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    cores = len(os.sched_getaffinity(0))
+    system = subprocess.run(
+        ["stat", "--file-system", "--format=%T", str(folder)], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    return (
+        f"{cores} cores ({models[0] if models else platform.machine()}), {memory:.0f} GB of memory, "
+        f"Linux {platform.release()}, files on {system}, Python {platform.python_version()}, "
+        f"laminar {version('laminar')}, {time.strftime('%Y-%m-%d')}."
+    )
+
+
+def table(rows: list[Row]) -> str:
+    """Draw the table."""
+    lines = [HEADINGS, tuple("---" for _ in HEADINGS), *(row.cells() for row in rows)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def main() -> int:
+    """Measure what the command line asks for; 1 if a goal was missed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--only", action="append", choices=ROWS, help="measure this; may be given again")
+    parser.add_argument("--quick", action="store_true", help="small amounts, to see that everything works")
+    parser.add_argument("--write", action="store_true", help=f"put the table into docs/{PAGE.name}")
+    parser.add_argument("--folder", type=Path, help="where to work; by default the system's temporary folder")
+    options = parser.parse_args()
+    if options.write and (options.quick or options.only):
+        parser.error("--write wants the whole table at full amounts.")
+    rows: list[Row] = []
+    with tempfile.TemporaryDirectory(prefix="laminar-bench-", dir=options.folder) as folder:
+        bench = Bench(Path(folder), quick=options.quick)
+        where = machine(Path(folder))
+        for name in options.only or ROWS:
+            for row in ROWS[name](bench):
+                rows.append(row)
+                print(f"{name}: {row.work}: {row.measured}{'' if row.met else ' (goal missed)'}", file=sys.stderr)
+    text = f"{table(rows)}\n\n{where}"
+    print(text)
+    if options.write:
+        PAGE.write_text(TABLE.sub(lambda found: f"{found[1]}{text}\n{found[2]}", PAGE.read_text()))
+    return 0 if options.quick or all(row.met for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
