@@ -26,7 +26,7 @@ from laminar.model.states import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, Literal
 
     from laminar.executors.contract import Host
     from laminar.model.action import Request
@@ -51,7 +51,11 @@ class Process(Executor):
     """
 
     def __init__(
-        self, *, concurrency: int | None = None, timeout: float | None = None, method: str | None = None
+        self,
+        *,
+        concurrency: int | None = None,
+        timeout: float | None = None,
+        method: Literal["fork", "spawn"] | None = None,
     ) -> None:
         """Check and keep the configuration."""
         super().__init__(concurrency=concurrency, timeout=timeout)

@@ -67,7 +67,7 @@ def _layer_name(annotation: Any, function: Callable[..., Any], where: str, regis
     registered = registry.get(name)
     if registered is None:
         raise FlowError(
-            f"{where}: layer {name} is not registered with the flow. Write @{flow}.register above it."
+            f"{where}: layer {name} is not registered with the flow. Write @….register above it."
             f"{nearest(name, registry)}"
         )
     if not issubclass(registered.layer, annotation):

@@ -332,7 +332,7 @@ class Execution:
         """Whether the run has come to its end in success."""
         state = self._state()
         if state is not None:
-            return state["state"] == State.SUCCEEDED.value
+            return State(state["state"]) is State.SUCCEEDED
         layers = [name for name in self.flow.registry if name != Parameters.__name__]
         return bool(layers) and all(self.is_finished(name) for name in layers)
 

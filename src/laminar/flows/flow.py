@@ -145,6 +145,8 @@ class Flow:
         @classmethod
         def register(
             cls,
+            layer: None = None,
+            /,
             *,
             container: Container | None = None,
             foreach: ForEach | None = None,

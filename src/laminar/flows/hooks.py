@@ -22,10 +22,11 @@ from laminar.errors import FlowError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, TypeVar
 
-    HookT = TypeVar("HookT", bound=Callable[..., Any])
+    EntryT = TypeVar("EntryT", bound=Callable[..., Any])
+    HookT = TypeVar("HookT", bound=Callable[..., Iterator[Any] | None])
 
 MARK = "__laminar_hook__"
 
@@ -39,7 +40,7 @@ class Kind(Enum):
     RETRY = "retry"
 
 
-def _mark(hook: HookT, kind: Kind) -> HookT:
+def _mark(hook: EntryT, kind: Kind) -> EntryT:
     if not isinstance(hook, FunctionType):
         raise FlowError(
             f"@hooks.{kind.value} expects a function of a layer or flow, got {hook!r}. Write it without brackets."
@@ -48,7 +49,7 @@ def _mark(hook: HookT, kind: Kind) -> HookT:
     return hook
 
 
-def entry(hook: HookT) -> HookT:
+def entry(hook: EntryT) -> EntryT:
     """Mark a hook that decides whether a layer runs: truthy runs it, falsy skips it.
 
     Usage::

@@ -110,7 +110,7 @@ class Layer:
             """Do the work; its parameters are layers, each annotated with its class."""
     else:
 
-        def __call__(self, *layers: Layer) -> Self:
+        def __call__(self, *_: Layer) -> Self:
             """Do nothing: a layer without a body of its own."""
             return self
 
@@ -308,7 +308,8 @@ class Parameters(Layer):
 
     if TYPE_CHECKING:
 
-        def __getattr__(self, name: str) -> Any: ...
+        def __getattr__(self, name: str) -> Any:
+            """Give a parameter."""
 
 
 def bind(kind: type[Layer], binding: Binding, **attributes: Any) -> Layer:

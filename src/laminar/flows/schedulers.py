@@ -5,6 +5,10 @@ from __future__ import annotations
 from laminar.errors import FlowError
 from laminar.model.policies import positive
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
 ON_FAILURE = ("drain", "cancel")
 
 
@@ -21,7 +25,9 @@ class Scheduler:
         FlowError: A setting makes no sense.
     """
 
-    def __init__(self, *, on_failure: str = "drain", grace: float = 5.0, quiet: bool = False) -> None:
+    def __init__(
+        self, *, on_failure: Literal["drain", "cancel"] = "drain", grace: float = 5.0, quiet: bool = False
+    ) -> None:
         """Check and keep the settings."""
         if on_failure not in ON_FAILURE:
             raise FlowError(f"Scheduler(on_failure={on_failure!r}): expects one of {', '.join(map(repr, ON_FAILURE))}.")

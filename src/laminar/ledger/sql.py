@@ -290,7 +290,10 @@ class Ledger:
     def attempts(self, space: str, run: str, name: str | None = None, index: int | None = None) -> list[AttemptRow]:
         """List the attempts of a run, of a layer, or of a split, oldest first."""
         rows = self._connection.execute(queries.LIST_ATTEMPTS, (space, run, name, index))
-        return [AttemptRow(name, split, number, epoch, State(state), *rest) for name, split, number, epoch, state, *rest in rows]
+        return [
+            AttemptRow(name, split, number, epoch, State(state), *rest)
+            for name, split, number, epoch, state, *rest in rows
+        ]
 
     def events(self, space: str, run: str) -> list[EventRow]:
         """List what happened in a run, oldest first."""
