@@ -115,4 +115,4 @@ class Blobs(ABC):
 
     def where(self, path: str) -> str:
         """Name a blob for people."""
-        return f"{self.root.rstrip('/')}/{path}"
+        return f"{self.root}{'' if self.root.endswith('/') else '/'}{path}"

@@ -77,6 +77,8 @@ class LocalBlobs(Blobs):
             return open(full, "rb", buffering=0)
         except FileNotFoundError:
             raise
+        except NotADirectoryError as error:
+            raise FileNotFoundError(errno.ENOENT, "No such blob", full) from error
         except OSError as error:
             raise _refused("read", full, 0, error) from error
 
@@ -99,7 +101,7 @@ class LocalBlobs(Blobs):
             try:
                 handle = os.open(full, flags, 0o666)
             except FileNotFoundError:
-                os.makedirs(os.path.dirname(full), exist_ok=True)
+                files.make_folder(os.path.dirname(full))
                 handle = os.open(full, flags, 0o666)
             try:
                 if os.write(handle, data) != len(data):
@@ -142,16 +144,8 @@ class LocalBlobs(Blobs):
     def _unlink(full: str) -> None:
         try:
             os.unlink(full)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return
-
-
-def _make_folder(folder: str) -> None:
-    """Make a folder whose parent is most likely there."""
-    try:
-        os.mkdir(folder)
-    except (FileNotFoundError, FileExistsError):
-        os.makedirs(folder, exist_ok=True)
 
 
 def _refused(verb: str, full: str, size: int, error: OSError) -> StorageError:
@@ -175,7 +169,7 @@ class _LocalUpload(Upload):
             try:
                 return os.open(self._private, flags, 0o666)
             except FileNotFoundError:
-                os.makedirs(os.path.dirname(self._private), exist_ok=True)
+                files.make_folder(os.path.dirname(self._private))
                 return os.open(self._private, flags, 0o666)
         except OSError as error:
             raise _refused("write", self._private, 0, error) from error
@@ -198,7 +192,7 @@ class _LocalUpload(Upload):
             try:
                 os.rename(self._private, full)
             except FileNotFoundError:
-                _make_folder(os.path.dirname(full))
+                files.make_folder(os.path.dirname(full))
                 os.rename(self._private, full)
         except OSError as error:
             raise _refused("write", full, self._written, error) from error

@@ -20,15 +20,11 @@ class Logs:
         self._folder = folder
         self._observer = observer
         self._followed: dict[AttemptKey, _Follower] = {}
-        self._made: set[str] = set()
 
     def follow(self, key: AttemptKey, splits: int) -> str:
         """Name the log of an attempt that is about to start, and follow it."""
         action = key.action
         folder = f"{self._folder}/{action.space}/{action.run}/{action.name}"
-        if folder not in self._made:
-            os.makedirs(folder, exist_ok=True)
-            self._made.add(folder)
         path = f"{folder}/{action.index}.{key.epoch}.{key.number}.log"
         self._followed[key] = _Follower(path, splits)
         return path

@@ -12,7 +12,7 @@ import threading
 from laminar.executors.contract import Session
 from laminar.executors.interpreters import bootstrap, interpreter_options
 from laminar.executors.outcomes import Watch
-from laminar.host import processes
+from laminar.host import files, processes
 from laminar.model.action import ATTEMPT_VARIABLE, Attempt
 
 TYPE_CHECKING = False
@@ -39,7 +39,7 @@ class SpawnSession(Session):
         """Start an interpreter; its request comes by standard input, which also tells it when this process is gone."""
         label = {processes.LABEL: f"{self._host.label}/{request.key}"}
         order = {ATTEMPT_VARIABLE: "-"} if self._host.code.script is not None else {}
-        with open(request.log, "ab") as log:
+        with os.fdopen(files.open_log(request.log), "ab") as log:
             process = subprocess.Popen(  # noqa: S603 - this interpreter, and arguments of our own
                 self._command(),
                 stdin=subprocess.PIPE,

@@ -220,11 +220,12 @@ class Execution:
         resumed = resuming.instead(self.flow, id)
         if resumed is not None:
             return resumed
-        self.flow.nodes()
+        dependencies = self.flow.dependencies
+        self.flow.nodes(dependencies)
         execution = self(id if id is not None else new_run_id())
         from laminar.flows.program import run  # 10 ms of engine that reading results does not need
 
-        run(execution, self.flow.dependencies, parameters, resume=False)
+        run(execution, dependencies, parameters, resume=False)
         return execution
 
     def resume(self) -> Execution:

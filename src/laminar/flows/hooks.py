@@ -15,6 +15,7 @@ after it the tear-down, which also runs when what lay between has failed.
 
 from __future__ import annotations
 
+import functools
 from enum import Enum
 from types import FunctionType, GeneratorType
 
@@ -99,15 +100,15 @@ def retry(hook: HookT) -> HookT:
     return _mark(hook, Kind.RETRY)
 
 
-def collect(*kinds: type) -> dict[Kind, list[Callable[..., Any]]]:
-    """Collect the hooks of classes, base classes first, in the order of definition; a redefined hook counts once."""
+@functools.cache
+def collect(kind: type) -> dict[Kind, list[Callable[..., Any]]]:
+    """Collect the hooks of a class, base classes first, in the order of definition; a redefined hook counts once."""
     found: dict[str, Callable[..., Any]] = {}
-    for kind in kinds:
-        for base in reversed(kind.__mro__):
-            for name, value in vars(base).items():
-                if isinstance(getattr(value, MARK, None), Kind):
-                    found[f"{kind.__qualname__}.{name}"] = value
-    collected: dict[Kind, list[Callable[..., Any]]] = {kind: [] for kind in Kind}
+    for base in reversed(kind.__mro__):
+        for name, value in vars(base).items():
+            if isinstance(getattr(value, MARK, None), Kind):
+                found[name] = value
+    collected: dict[Kind, list[Callable[..., Any]]] = {each: [] for each in Kind}
     for hook in found.values():
         collected[getattr(hook, MARK)].append(hook)
     return collected

@@ -6,6 +6,8 @@ import contextvars
 import os
 import sys
 
+from laminar.host.files import open_log
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TextIO
@@ -24,7 +26,7 @@ class Log:
     def write(self, text: str) -> int:
         """Write text."""
         if self._handle < 0:
-            self._handle = os.open(self._path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o666)
+            self._handle = open_log(self._path)
         os.write(self._handle, text.encode("utf-8", "backslashreplace"))
         return len(text)
 

@@ -16,7 +16,7 @@ import sys
 import time
 
 from laminar.executors.process import receive, send
-from laminar.host import processes
+from laminar.host import files, processes
 from laminar.worker import assignment, child, loading
 
 TYPE_CHECKING = False
@@ -150,7 +150,7 @@ class _Parent:
         self._connection.close()
         os.environ[processes.LABEL] = f"{self._label}/{request.key}"
         nothing = os.open(os.devnull, os.O_RDONLY)
-        log = os.open(request.log, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o666)
+        log = files.open_log(request.log)
         for source, target in ((nothing, 0), (log, 1), (log, 2)):
             os.dup2(source, target)
         for number in (nothing, log):

@@ -1,0 +1,26 @@
+"""Files and folders that are most likely where they should be."""
+
+from __future__ import annotations
+
+import os
+
+
+def make_folder(folder: str) -> None:
+    """Make a folder and those above it that are missing."""
+    try:
+        os.mkdir(folder)
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        make_folder(os.path.dirname(folder))
+        make_folder(folder)
+
+
+def open_log(path: str) -> int:
+    """Open a log for appending, and give its handle; its folder is made if it is missing."""
+    flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY
+    try:
+        return os.open(path, flags, 0o666)
+    except FileNotFoundError:
+        make_folder(os.path.dirname(path))
+        return os.open(path, flags, 0o666)
