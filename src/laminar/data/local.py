@@ -12,7 +12,7 @@ import os
 
 from laminar.data.contract import Blobs, Upload
 from laminar.errors import StorageError
-from laminar.host import leftovers
+from laminar.host import files, leftovers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
