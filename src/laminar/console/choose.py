@@ -5,26 +5,30 @@ from __future__ import annotations
 import os
 import sys
 
+from laminar.console import words
 from laminar.console.plain import Plain
+from laminar.console.streams import Above, underlying
 from laminar.engine.contract import Observer
 
 
-def observer(*, quiet: bool, state_folder: str | None) -> Observer:
+def observer(*, quiet: bool) -> Observer:
     """Choose an observer: none if quiet, a progress display in a terminal, plain lines elsewhere.
+
+    A terminal has room for one display: a second run of the same process writes plain lines, above the first one's.
 
     Args:
         quiet: Whether to print nothing; ``LAMINAR_QUIET=1`` says so too.
-        state_folder: Folder of the ledger, to tell how to look at the run later.
 
     Returns:
         The observer.
     """
-    if quiet or os.environ.get("LAMINAR_QUIET", "") not in ("", "0"):
+    if quiet or words.silenced():
         return Observer()
-    if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
-        try:
-            from laminar.console.progress import Progress  # 40 ms of rich: only where there is a terminal
-        except ModuleNotFoundError:
-            return Plain(state_folder)
-        return Progress(state_folder)
-    return Plain(state_folder)
+    stream = underlying(sys.stderr)
+    if stream is None or isinstance(stream, Above) or not stream.isatty() or os.environ.get("TERM") == "dumb":
+        return Plain()
+    try:
+        from laminar.console.progress import Progress  # 40 ms of rich: only where there is a terminal
+    except ModuleNotFoundError:
+        return Plain()
+    return Progress()

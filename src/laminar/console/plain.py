@@ -5,32 +5,29 @@ from __future__ import annotations
 import sys
 
 from laminar.console import words
+from laminar.console.streams import Lines, underlying
 from laminar.engine.contract import Observer
 from laminar.model.states import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TextIO
-
     from laminar.engine.contract import Reuse, Summary
 
 
 class Plain(Observer):
     """Writes a line for each thing that happens to a layer."""
 
-    def __init__(self, state_folder: str | None) -> None:
+    def __init__(self) -> None:
         """Write to the streams that are there now."""
-        self._state_folder = state_folder
-        self._out: TextIO = getattr(sys.stdout, "original", sys.stdout)
-        self._err: TextIO = getattr(sys.stderr, "original", sys.stderr)
+        self._out = Lines(underlying(sys.stdout))
+        self._err = Lines(underlying(sys.stderr))
 
     def _say(self, text: str) -> None:
-        self._err.write(f"laminar: {words.clean(text)}\n")
-        self._err.flush()
+        self._err.write(f"laminar: {words.clean(text)}")
 
     def run_started(self, space: str, run: str, layers: list[str], *, resumed: bool) -> None:
         """Say that a run starts."""
-        self._say(f"{space} {run} {'resumes' if resumed else 'starts'} ({len(layers)} layers)")
+        self._say(words.start(space, run, len(layers), resumed=resumed))
 
     def reuse_planned(self, plan: list[Reuse]) -> None:
         """Say what is kept."""
@@ -49,21 +46,17 @@ class Plain(Observer):
 
     def retrying(self, layer: str, index: int, delay: float, reason: str) -> None:
         """Say that a split is tried again."""
-        self._say(f"{layer}[{index}]: again in {words.duration(delay)} ({reason})")
+        self._say(words.retry(layer, index, delay, reason))
 
     def line(self, layer: str, index: int, splits: int, text: str) -> None:
         """Show a line of user code with its split in front."""
-        self._out.write(f"{words.prefix(layer, index, splits)} | {words.clean(text)}\n")
-        self._out.flush()
+        self._out.write(f"{words.prefix(layer, index, splits)} | {words.clean(text)}")
 
     def notice(self, text: str) -> None:
         """Say it."""
         self._say(text)
 
     def run_ended(self, summary: Summary) -> None:
-        """Say how the run ended and where its results lie."""
-        for failed in summary.failures:
-            for line in words.failure(failed):
-                self._say(line)
-        self._say(words.summary(summary))
-        self._say(f"results: {summary.where}")
+        """Say how the run ended, where its results lie, and how it is resumed."""
+        for line in words.ending(summary):
+            self._say(line)

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import os
+import re
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from laminar.engine.contract import Failed, Reuse, Summary
 
-#: Control characters, without tab, are shown as what they are not: a space.
-CONTROLS = dict.fromkeys([*range(9), *range(10, 32), 127], " ")
+#: Sequences that steer a terminal (ECMA-48): CSI, strings such as OSC up to their end, and the short ones.
+ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])")
+#: Control characters of both sets, without tab, are shown as what they are not: a space.
+CONTROLS = dict.fromkeys([*range(9), *range(10, 32), *range(127, 160)], " ")
+QUIET = "LAMINAR_QUIET"
+
+
+def silenced() -> bool:
+    """Tell whether the environment asks for no remarks."""
+    return os.environ.get(QUIET, "") not in ("", "0")
 
 
 def clean(text: str) -> str:
-    """Take out the control characters, so that what user code prints cannot steer the terminal."""
+    """Take out what could steer the terminal, so that what user code prints is only text."""
+    if "\x1b" in text:
+        text = ESCAPES.sub("", text)
     return text.translate(CONTROLS)
 
 
 def duration(seconds: float) -> str:
     """Say a duration: ``12 ms``, ``3.4 s``, ``2 min 5 s``, ``1 h 2 min``."""
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
@@ -33,6 +46,16 @@ def duration(seconds: float) -> str:
 def prefix(layer: str, index: int, splits: int) -> str:
     """Name a split in front of a line that it has printed."""
     return f"{layer}[{index}]" if splits > 1 else layer
+
+
+def start(space: str, run: str, layers: int, *, resumed: bool) -> str:
+    """Say that a run starts."""
+    return f"{space} {run} {'resumes' if resumed else 'starts'} ({layers} layer{'s' if layers != 1 else ''})"
+
+
+def retry(layer: str, index: int, delay: float, reason: str) -> str:
+    """Say that a split is tried again."""
+    return f"{layer}[{index}]: again in {duration(delay)} ({reason})"
 
 
 def reuse(plan: Sequence[Reuse]) -> list[str]:
@@ -65,3 +88,12 @@ def summary(ended: Summary) -> str:
         counts[state] = counts.get(state, 0) + 1
     layers = ", ".join(f"{count} {state.lower()}" for state, count in counts.items())
     return f"{ended.space} {ended.run} {ended.state.value} in {duration(ended.seconds)} (layers: {layers})"
+
+
+def ending(ended: Summary) -> list[str]:
+    """Say what failed, how the run ended, where its results lie, and how it is resumed."""
+    lines = [line for failed in ended.failures for line in failure(failed)]
+    lines += [summary(ended), f"results: {ended.where}"]
+    if ended.resume is not None:
+        lines.append(f"resume with: {ended.resume}")
+    return lines

@@ -251,7 +251,7 @@ class Actions:
         waiting = live.waiting
         if succeeded:
             self._program.settled(waiting.layer, waiting.index)
-            self._observer.attempt_ended(waiting.layer, waiting.index, succeeded=True, final=True)
+            self._observer.attempt_ended(waiting.layer, waiting.index, State.SUCCEEDED, final=True)
             return Settled(waiting.layer, waiting.index, waiting.number, live.started, ended.manifest)
         return self._after_failure(ended, live, detail, state)
 
@@ -290,7 +290,7 @@ class Actions:
         action = self._action(waiting.layer, waiting.index)
         self._ledger.settle(action, self._epoch, State.WAITING, reason, time.time())
         self._ledger.event(action.space, action.run, "retry", reason, action.name, action.index)
-        self._observer.attempt_ended(waiting.layer, waiting.index, succeeded=False, final=False)
+        self._observer.attempt_ended(waiting.layer, waiting.index, State.FAILED, final=False)
         self._observer.retrying(waiting.layer, waiting.index, decision.delay, decision.reason)
 
     def _give_up(
@@ -299,7 +299,7 @@ class Actions:
         waiting = live.waiting
         self._ledger.settle(self._action(waiting.layer, waiting.index), self._epoch, state, detail, time.time())
         self._program.settled(waiting.layer, waiting.index)
-        self._observer.attempt_ended(waiting.layer, waiting.index, succeeded=False, final=True)
+        self._observer.attempt_ended(waiting.layer, waiting.index, state, final=True)
         settled = Settled(waiting.layer, waiting.index, waiting.number, live.started, ended.manifest)
         if state is State.CANCELLED:
             return settled.replace(cancelled=True)

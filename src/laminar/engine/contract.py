@@ -142,6 +142,7 @@ class Summary(Value, frozen=True):
         stopped: Why it was stopped from outside, if it was.
         layers: State and duration of each layer, in the order of the graph.
         where: Where the results lie.
+        resume: How it is resumed; None if nothing is left to do.
     """
 
     space: str
@@ -152,6 +153,7 @@ class Summary(Value, frozen=True):
     stopped: str | None
     layers: tuple[tuple[str, str, float], ...]
     where: str
+    resume: str | None = None
 
 
 class Observer:
@@ -172,8 +174,8 @@ class Observer:
     def attempt_started(self, layer: str, index: int, number: int) -> None:
         """An attempt has started."""
 
-    def attempt_ended(self, layer: str, index: int, *, succeeded: bool, final: bool) -> None:
-        """An attempt has ended."""
+    def attempt_ended(self, layer: str, index: int, state: State, *, final: bool) -> None:
+        """An attempt has ended; unless that was final, its split will be tried again."""
 
     def retrying(self, layer: str, index: int, delay: float, reason: str) -> None:
         """A split will be tried again."""
@@ -188,4 +190,7 @@ class Observer:
         """Time has passed."""
 
     def run_ended(self, summary: Summary) -> None:
-        """The run has ended."""
+        """The run has ended. Not called where the run could not be driven to an end."""
+
+    def close(self) -> None:
+        """Nothing more will happen. Always called, and last."""

@@ -94,8 +94,11 @@ def run(order: Order) -> Summary:
     """
     order.archives.blobs.prepare()
     with _State(order) as state:
-        observer = choose.observer(quiet=order.quiet, state_folder=order.state_folder)
-        return _Run(order, state, observer).run()
+        observer = choose.observer(quiet=order.quiet)
+        try:
+            return _Run(order, state, observer).run()
+        finally:
+            observer.close()
 
 
 class _State:
@@ -193,7 +196,10 @@ class _Run:
             flow.drive(self._events, order.grace)
         finally:
             session.close()
-        return flow.summary(self._began, order.archives.blobs.root)
+        summary = flow.summary(self._began, order.archives.blobs.root)
+        if summary.state is not State.SUCCEEDED:
+            summary = summary.replace(resume=resume_command(order.source, program.run))
+        return summary
 
     def _call(self, request: Request) -> Manifest:
         with captured(request.log):
