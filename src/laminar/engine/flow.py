@@ -82,6 +82,7 @@ class FlowRun:
             grace: Seconds that an attempt has to end by itself when it is stopped.
         """
         self._grace = grace
+        self._note_waiting()
         self._carry_out(self._plan.start())
         while not self._plan.over:
             self._start()
@@ -93,6 +94,15 @@ class FlowRun:
             if time.monotonic() >= self._next_glance:
                 self._glance()
         self._ledger.flush()
+
+    def _note_waiting(self) -> None:
+        """Record what each layer waits for, so that who looks at the run sees layers that are not begun."""
+        nodes = self._program.nodes()
+        for layer, node in nodes.items():
+            needs = sorted(node.needs & nodes.keys())
+            if needs:
+                reason = f"waits for {', '.join(needs)}"
+                self._ledger.group(self._program.space, self._program.run, layer, State.WAITING, reason=reason)
 
     def summary(self, epoch_started: float, where: str) -> Summary:
         """Say how it ended."""

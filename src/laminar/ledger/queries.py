@@ -109,11 +109,15 @@ SELECT g.name, g.state, g.size, g.reason, g.started, g.ended,
     count(CASE a.state WHEN 'SUCCEEDED' THEN 1 END), count(CASE a.state WHEN 'RUNNING' THEN 1 END),
     count(CASE a.state WHEN 'FAILED' THEN 1 END)
 FROM groups g LEFT JOIN actions a ON a.space = g.space AND a.run = g.run AND a.name = g.name
-WHERE g.space = ? AND g.run = ? GROUP BY g.name ORDER BY g.started, g.name
+WHERE g.space = ? AND g.run = ? GROUP BY g.name ORDER BY g.started IS NULL, g.started, g.name
 """
 LIST_ACTIONS = """
 SELECT name, idx, state, reason, attempts, started, ended FROM actions
 WHERE space = ? AND run = ? AND (?3 IS NULL OR name = ?3) ORDER BY name, idx LIMIT ?4 OFFSET ?5
+"""
+LIST_REASONS = """
+SELECT name, reason, count(*), min(idx) FROM actions WHERE space = ? AND run = ? AND state = ? AND reason IS NOT NULL
+GROUP BY name, reason ORDER BY name, count(*) DESC, min(idx)
 """
 LIST_ATTEMPTS = """
 SELECT name, idx, number, epoch, state, outcome, started, ended, cpu, memory, log FROM attempts

@@ -90,6 +90,22 @@ class ActionRow(Value, frozen=True):
     ended: float | None
 
 
+class ReasonRow(Value, frozen=True):
+    """Why actions of a layer are in a state.
+
+    Attributes:
+        name: The layer's name.
+        reason: The reason, in words.
+        count: How many actions it holds for.
+        first: The lowest index of them.
+    """
+
+    name: str
+    reason: str
+    count: int
+    first: int
+
+
 class AttemptRow(Value, frozen=True):
     """An attempt.
 

@@ -16,7 +16,7 @@ import apsw
 from laminar.errors import LedgerError, RunHeldError, UnknownRunError, nearest
 from laminar.host.processes import ProcessIdentity
 from laminar.ledger import queries
-from laminar.ledger.rows import ActionRow, AttemptRow, EventRow, GroupRow, RunRow
+from laminar.ledger.rows import ActionRow, AttemptRow, EventRow, GroupRow, ReasonRow, RunRow
 from laminar.model.states import State
 
 TYPE_CHECKING = False
@@ -286,6 +286,10 @@ class Ledger:
         """List the actions of a run, or of one layer of it."""
         rows = self._connection.execute(queries.LIST_ACTIONS, (space, run, name, limit, offset))
         return [ActionRow(row[0], row[1], State(row[2]), *row[3:]) for row in rows]
+
+    def reasons(self, space: str, run: str, state: State) -> list[ReasonRow]:
+        """List why actions are in a state, by layer, the most common reason first."""
+        return [ReasonRow(*row) for row in self._connection.execute(queries.LIST_REASONS, (space, run, state.value))]
 
     def attempts(self, space: str, run: str, name: str | None = None, index: int | None = None) -> list[AttemptRow]:
         """List the attempts of a run, of a layer, or of a split, oldest first."""
