@@ -23,6 +23,10 @@ class RunHeldError(ExecutionError):
     """Another scheduler that is alive holds the run."""
 
 
+class RunExistsError(ExecutionError):
+    """A run of that id exists already."""
+
+
 class UnknownRunError(ExecutionError):
     """No run of that id is known."""
 

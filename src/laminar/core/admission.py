@@ -26,5 +26,7 @@ def waiting_reason(capacity: int, holders: list[str]) -> str:
     Returns:
         The sentence.
     """
-    shown = ", ".join(holders[:3]) + (", …" if len(holders) > 3 else "")
-    return f"waits for a slot of the executor ({len(holders)} of {capacity} held by {shown})"
+    sentence = f"waits for a slot of the executor, which runs {capacity} at a time"
+    if not holders:
+        return sentence
+    return f"{sentence}; {', '.join(holders[:3])}{', …' if len(holders) > 3 else ''} came before"

@@ -83,27 +83,33 @@ class ThreadSession(Session):
             self._requests.put(None)
 
     def _work(self) -> None:
-        while (request := self._requests.get()) is not None:
-            key = request.key
-            with self._lock:
-                wanted = key in self._live
-                if wanted:
-                    self._live[key] = threading.get_ident()
-            if wanted:
-                try:
-                    self._run(request)
-                except StoppedError:
+        try:
+            while (request := self._requests.get()) is not None:
+                if not self._attempt(request):
                     return
-            with self._lock:
-                self._idle += 1
+        except StoppedError:
+            return  # raised for an attempt that had just ended
 
-    def _run(self, request: Request) -> None:
+    def _attempt(self, request: Request) -> bool:
+        """Run a request; tells whether the thread may take another, which one that was told to stop may not."""
+        with self._lock:
+            wanted = request.key in self._live
+            if wanted:
+                self._live[request.key] = threading.get_ident()
+        if wanted and not self._run(request):
+            return False
+        with self._lock:
+            self._idle += 1
+        return True
+
+    def _run(self, request: Request) -> bool:
         manifest = self._host.call(request)
         with self._lock:
             wanted = self._live.pop(request.key, None) is not None
         if wanted:
             outcome = Outcome.SUCCEEDED if manifest.failure is None else Outcome.RAISED
             self._host.deliver(Ended(request.key, outcome, manifest))
+        return wanted
 
 
 def _raise_in(thread: int) -> None:

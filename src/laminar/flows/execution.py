@@ -11,7 +11,7 @@ from laminar.model.action import Output, Ref
 from laminar.model.ids import ActionKey, new_run_id
 from laminar.model.states import State
 from laminar.model.value import Value
-from laminar.worker import assignment
+from laminar.worker import assignment, loading
 from laminar.worker.assignment import Reached
 
 TYPE_CHECKING = False
@@ -249,6 +249,7 @@ class Execution:
             )
         from laminar.flows.program import run  # 10 ms of engine that reading results does not need
 
+        loading.name_main()
         self.retry = True
         run(self, self.flow.dependencies, None, resume=True)
         return self

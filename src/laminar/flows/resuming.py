@@ -31,12 +31,12 @@ def instead(flow: Flow, run: str | None) -> Execution | None:
         run: The id that the call names; a chain names the one it goes on with.
 
     Returns:
-        The execution; None if the call should run as ever.
+        The execution; None if the call should run as ever, which the next part of a chain does that had not begun.
     """
-    if _wanted is None or run == _wanted:
+    if _wanted is None:
         return None
-    execution = flow.execution(_wanted)
     if _wanted in flow.configuration.datastore.archives.runs(flow.name):
-        execution.resume()
+        execution = flow.execution(_wanted).resume()
         _resumed.append(execution)
-    return execution
+        return execution
+    return None if run == _wanted else flow.execution(_wanted)

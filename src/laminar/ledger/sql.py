@@ -13,7 +13,7 @@ import time
 
 import apsw
 
-from laminar.errors import LedgerError, RunHeldError, UnknownRunError, nearest
+from laminar.errors import LedgerError, RunExistsError, RunHeldError, UnknownRunError, nearest
 from laminar.host.processes import ProcessIdentity
 from laminar.ledger import queries
 from laminar.ledger.rows import ActionRow, AttemptRow, EventRow, GroupRow, ReasonRow, RunRow
@@ -107,7 +107,7 @@ class Ledger:
 
         Raises:
             RunHeldError: A scheduler that is alive holds it.
-            LedgerError: It exists and is not to be resumed.
+            RunExistsError: It exists and is not to be resumed.
         """
         self.flush()
         now = time.time()
@@ -121,7 +121,7 @@ class Ledger:
                     "Wait for it, or end it with: laminar abort " + run
                 )
             if found is not None and not resume:
-                raise LedgerError(
+                raise RunExistsError(
                     f"Run {run} of {space} exists already and is {found.state.value}. "
                     f"Go on with it by resume(), or choose another id."
                 )

@@ -16,7 +16,7 @@ from laminar.engine.flow import FlowRun
 from laminar.engine.leases import Heartbeat
 from laminar.engine.logs import Logs
 from laminar.engine.reuse import Reuser
-from laminar.errors import ExecutionError, LaminarError, RunAbortedError
+from laminar.errors import ExecutionError, LaminarError, RunAbortedError, RunExistsError
 from laminar.executors.contract import Host
 from laminar.host import leftovers, processes
 from laminar.ledger.sql import MEMORY, Ledger
@@ -88,6 +88,7 @@ def run(order: Order) -> Summary:
     Raises:
         StorageError: The datastore cannot be written; nothing has run.
         RunHeldError: Another scheduler holds the run.
+        RunExistsError: It exists already and is not to be resumed.
         KeyboardInterrupt: Somebody pressed Ctrl-C; the run can be resumed.
         RunAbortedError: Somebody aborted the run.
         Exception: What user code has raised.
@@ -144,6 +145,8 @@ class _Run:
 
     def run(self) -> Summary:
         order, ledger, program = self._order, self._state.ledger, self._program
+        if not order.resume and ledger.find(program.space, program.run) is None:
+            self._refuse_known()
         self._epoch = ledger.claim(program.space, program.run, self._holder, order.source, resume=order.resume)
         with (
             Interrupts(self._events.put),
@@ -163,6 +166,15 @@ class _Run:
         self._observer.run_ended(summary)
         self._raise(summary)
         return summary
+
+    def _refuse_known(self) -> None:
+        """Refuse to begin a run that the datastore knows, though the ledger does not."""
+        archives, program = self._order.archives, self._program
+        if archives.layers(program.space, program.run):
+            raise RunExistsError(
+                f"Run {program.run} of {program.space} exists already in {archives.blobs.root}. "
+                "Go on with it by resume(), or choose another id."
+            )
 
     def _drive(self) -> Summary:
         order, program = self._order, self._program
