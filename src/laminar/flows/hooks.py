@@ -105,9 +105,7 @@ def collect(kind: type) -> dict[Kind, list[Callable[..., Any]]]:
     """Collect the hooks of a class, base classes first, in the order of definition; a redefined hook counts once."""
     found: dict[str, Callable[..., Any]] = {}
     for base in reversed(kind.__mro__):
-        for name, value in vars(base).items():
-            if isinstance(getattr(value, MARK, None), Kind):
-                found[name] = value
+        found.update((name, value) for name, value in vars(base).items() if isinstance(getattr(value, MARK, None), Kind))
     collected: dict[Kind, list[Callable[..., Any]]] = {each: [] for each in Kind}
     for hook in found.values():
         collected[getattr(hook, MARK)].append(hook)
