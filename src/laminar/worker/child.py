@@ -37,5 +37,6 @@ def perform(attempt: Attempt) -> None:
 
     The rest of the script then finds a process that runs nothing more.
     """
+    loading.name_main()
     run(loading.find(attempt.entry), attempt.request)
     assignment.assign(assignment.Assignment("", "", stops=False))

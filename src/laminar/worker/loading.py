@@ -11,6 +11,7 @@ from laminar.worker.assignment import Reached
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from importlib.abc import Loader
     from types import CodeType, ModuleType
     from typing import Any
 
@@ -36,16 +37,15 @@ def load(code: Code, entry: EntryRef) -> Entry:
     try:
         os.chdir(code.cwd)
         if code.script is not None:
-            with open(code.script, "rb") as file:
-                run_as_main(compile(file.read(), code.script, "exec"), code.script, None)
+            run_script(code.script)
         elif code.module is not None:
             _run_module(code.module)
         for name in code.imports:
-            importlib.import_module(name)
+            import_up_to_call(name)
         return find(entry)
     except (Exception, SystemExit) as error:
         raise CodeLoadError(
-            f"The code could not be loaded in the process that runs layers:\n{_own_traceback(error)}"
+            f"The code could not be loaded in the process that runs layers:\n{own_traceback(error)}"
         ) from None
 
 
@@ -56,8 +56,56 @@ def find(entry: EntryRef) -> Entry:
     return found
 
 
-def run_as_main(code: CodeType, path: str, package: str | None) -> ModuleType:
-    """Execute a script as ``__main__``, up to where it calls the flow that this process is for."""
+def run_script(path: str) -> ModuleType:
+    """Execute a file as ``__main__``, up to where it calls the flow that this process is for."""
+    with open(path, "rb") as file:
+        code = compile(file.read(), path, "exec", dont_inherit=True)  # else it had the future imports of this file
+    return _run_as_main(code, path, None)
+
+
+def import_up_to_call(name: str) -> ModuleType:
+    """Import a module, up to where it calls the flow that this process is for."""
+    import importlib.util  # 5 ms that a flow which is all in its script does not pay
+
+    found = sys.modules.get(name)
+    if found is not None:
+        return found
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.loader is None:
+        return importlib.import_module(name)
+    module = execute(importlib.util.module_from_spec(spec), spec.loader)
+    package, _, own = name.rpartition(".")
+    if package:
+        setattr(sys.modules[package], own, module)
+    return module
+
+
+def execute(module: ModuleType, loader: Loader) -> ModuleType:
+    """Execute a module that is not imported yet, up to where it calls the flow that this process is for."""
+    sys.modules[module.__name__] = module
+    try:
+        loader.exec_module(module)
+    except Reached:
+        return module
+    except BaseException:
+        sys.modules.pop(module.__name__, None)
+        raise
+    return module
+
+
+def name_main() -> None:
+    """Let the script that runs as ``__main__`` be found by its name too, unless another module bears that.
+
+    Values of a run that ``laminar run main.py`` has begun name their classes ``main.Row``. Importing the script a second
+    time would make other classes, and call its flows.
+    """
+    main = sys.modules["__main__"]
+    name, suffix = os.path.splitext(os.path.basename(getattr(main, "__file__", None) or ""))
+    if suffix == ".py" and getattr(main, "__spec__", None) is None:
+        sys.modules.setdefault(name, main)
+
+
+def _run_as_main(code: CodeType, path: str, package: str | None) -> ModuleType:
     main = type(sys)("__main__")
     main.__file__ = path
     main.__package__ = package
@@ -66,26 +114,32 @@ def run_as_main(code: CodeType, path: str, package: str | None) -> ModuleType:
     try:
         exec(code, main.__dict__)  # noqa: S102 - the user's own script
     except Reached:
-        return main
+        pass
+    name_main()
     return main
 
 
 def _run_module(name: str) -> None:
-    import importlib.util  # 3 ms, and only code started as ``python -m`` needs it
+    import importlib.util  # 5 ms that code started as ``python FILE`` does not pay
 
     spec = importlib.util.find_spec(name)
     loader: Any = spec.loader if spec is not None else None
     if spec is None or loader is None:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-    run_as_main(loader.get_code(name), spec.origin or name, name.rpartition(".")[0])
+    _run_as_main(loader.get_code(name), spec.origin or name, name.rpartition(".")[0])
 
 
-def _own_traceback(error: BaseException) -> str:
+def own_traceback(error: BaseException) -> str:
+    """Give the traceback of an exception without the frames of laminar and of the import system."""
     import traceback  # only when there is one to show
 
-    frames = traceback.extract_tb(error.__traceback__)
-    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    own = [frame for frame in frames if not frame.filename.startswith((here, "<frozen"))]
-    return "".join(
-        ["Traceback (most recent call last):\n", *traceback.format_list(own), *traceback.format_exception_only(error)]
-    )
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+    shown = traceback.TracebackException.from_exception(error)
+    todo: list[traceback.TracebackException | None] = [shown]
+    while todo:
+        part = todo.pop()
+        if part is not None:
+            own = [frame for frame in part.stack if not frame.filename.startswith((here, "<frozen"))]
+            part.stack = traceback.StackSummary.from_list(own)
+            todo += [part.__cause__, part.__context__, *(part.exceptions or ())]
+    return "".join(shown.format())
