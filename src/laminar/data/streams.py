@@ -114,6 +114,7 @@ class HashingWriter(io.RawIOBase):
         self._gathered = bytearray()
         self._upload: Upload | None = None
         self._lane: Lane | None = None
+        self._packed = 0
 
     def writable(self) -> bool:
         """Tell that it can be written."""
@@ -152,10 +153,12 @@ class HashingWriter(io.RawIOBase):
 
     def _pack(self, piece: memoryview) -> None:
         assert self._upload is not None
-        self._upload.write(pack(piece))
+        packed = pack(piece)
+        self._upload.write(packed)
+        self._packed += len(packed)
 
     def finish(self, path: Callable[[str], str]) -> str:
-        """Store the blob, unless it is there already.
+        """Store the blob, unless it is there already; one of another size was cut short, and is replaced.
 
         Args:
             path: From the hash to the blob's name.
@@ -165,13 +168,14 @@ class HashingWriter(io.RawIOBase):
         """
         if self._lane is None:
             hexdigest = hashlib.sha256(self._gathered).hexdigest()
-            if not self._blobs.size(path(hexdigest)):
-                self._blobs.write(path(hexdigest), compress(self._gathered))
+            packed = compress(self._gathered)
+            if self._blobs.size(path(hexdigest)) != len(packed):
+                self._blobs.write(path(hexdigest), packed)
             return hexdigest
         try:
             self._pass_on_gathered()
             hexdigest = self._hash.hexdigest()
-            if self._upload is not None and not self._blobs.size(path(hexdigest)):
+            if self._upload is not None and self._blobs.size(path(hexdigest)) != self._packed:
                 self._upload.commit(path(hexdigest))
         finally:
             self.abort()

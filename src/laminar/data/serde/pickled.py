@@ -12,15 +12,15 @@ import io
 import pickle
 import sys
 
-from laminar.errors import NonRecoverableError, UnpicklableArtifactError
+from laminar.errors import NonRecoverableError, StorageError, UnpicklableArtifactError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
 PROTOCOL = 5
-#: What a pickler raises for a value that it cannot carry.
-REFUSALS = (pickle.PicklingError, TypeError, AttributeError, RecursionError, NotImplementedError, ValueError)
+#: What says nothing about whether a value can be pickled; anything else that is raised does.
+PASSED_ON = (StorageError, NonRecoverableError, MemoryError)
 DEPTH = 12
 
 
@@ -43,7 +43,9 @@ def dump(value: Any, file: BinaryIO) -> bool:
     """
     try:
         _PlainPickler(file, PROTOCOL).dump(value)
-    except (_NeedsDefinition, *REFUSALS):
+    except PASSED_ON:
+        raise
+    except Exception:
         return False
     return True
 
@@ -57,7 +59,7 @@ def dump_with_definitions(value: Any, file: BinaryIO) -> None:
     cloudpickle = importlib.import_module("cloudpickle")  # 48 ms, and most values do not need it
     try:
         cloudpickle.CloudPickler(file, PROTOCOL).dump(value)
-    except (NonRecoverableError, OSError):
+    except PASSED_ON:
         raise
     except Exception as error:
         path, culprit = _culprit(value, "", DEPTH, cloudpickle.dumps)
