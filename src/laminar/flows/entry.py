@@ -6,7 +6,7 @@ import importlib
 
 from laminar import settings
 from laminar.data.serde import pickled
-from laminar.errors import DataError, UnpicklableArtifactError
+from laminar.errors import UnpicklableArtifactError
 from laminar.flows.accessor import Accessor
 from laminar.flows.annotations import asked_for
 from laminar.flows.hooks import Contexts, Kind
@@ -159,6 +159,7 @@ def store(artifacts: Artifacts, layer: str, name: str, value: Any) -> Ref:
 
     Raises:
         DataError: It cannot be stored; the message names the layer, the artifact and the part.
+        Exception: What a protocol of the user's raised, with a note that names the layer and the artifact.
     """
     try:
         return artifacts.write(value)
@@ -167,6 +168,6 @@ def store(artifacts: Artifacts, layer: str, name: str, value: Any) -> Ref:
             f"Layer {layer} cannot save its artifact {name!r}: {error}. Keep such objects in local variables, "
             "or register a protocol for their type: @datastore.protocol(…)."
         ) from error
-    except DataError as error:
+    except Exception as error:
         error.add_note(f"While saving the artifact {name!r} of layer {layer}.")
         raise
