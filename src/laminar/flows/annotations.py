@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from laminar.flows.registry import Registration
+    from laminar.flows.layer import Registration
 
 
 def asked_for(function: Callable[..., Any], flow: str, registry: Mapping[str, Registration]) -> tuple[str, ...]:
@@ -34,18 +34,20 @@ def asked_for(function: Callable[..., Any], flow: str, registry: Mapping[str, Re
     function = getattr(function, "__wrapped__", function)
     code = function.__code__
     names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
-    optional = len(function.__defaults__ or ())
-    needed = names[: len(names) - optional] if optional else names
-    found = []
-    for name in names:
+    positional = code.co_argcount - 1
+    needed = positional - len(function.__defaults__ or ())
+    found: list[str] = []
+    for position, name in enumerate(names):
         annotation = function.__annotations__.get(name)
         where = f"{function.__qualname__}({name}) of flow {flow}"
-        if annotation is None:
-            if name in needed:
-                raise FlowError(
-                    f"{where}: the parameter has no annotation. Annotate it with the layer that it should be."
-                )
+        if annotation is None and needed <= position < positional:
             continue
+        if annotation is None:
+            raise FlowError(f"{where}: the parameter has no annotation. Annotate it with the layer that it should be.")
+        if position >= positional:
+            raise FlowError(f"{where}: layers are given by position. Write the parameter before the '*'.")
+        if position > len(found):
+            raise FlowError(f"{where}: layers come before parameters without an annotation. Move it before them.")
         found.append(_layer_name(annotation, function, where, registry))
     return tuple(found)
 

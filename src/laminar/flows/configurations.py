@@ -12,7 +12,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from laminar.flows.layer import Layer
+
+class Registrable:
+    """What can be registered with a flow: the base of all layers."""
 
 
 class Container(Value):
@@ -70,11 +72,24 @@ class Parameter(Value, frozen=True):
         layer: The layer that made the artifact.
         attribute: Name of the artifact.
         index: Which split of that layer made it; None takes it over all splits of a foreach layer.
+
+    Raises:
+        FlowError: One is of the wrong type.
     """
 
-    layer: type[Layer]
+    layer: type[Registrable]
     attribute: str
     index: int | None = 0
+
+    def validate(self) -> None:
+        """Refuse nonsense at once."""
+        if not (isinstance(self.layer, type) and issubclass(self.layer, Registrable)):
+            raise FlowError(f"Parameter(layer=…): expects a subclass of Layer, got {self.layer!r}.")
+        if not isinstance(self.attribute, str):
+            raise FlowError(f"Parameter(attribute=…): expects the name of an artifact, got {self.attribute!r}.")
+        whole = isinstance(self.index, int) and not isinstance(self.index, bool) and self.index >= 0
+        if self.index is not None and not whole:
+            raise FlowError(f"Parameter(index=…): expects a whole number from 0, or None, got {self.index!r}.")
 
 
 class ForEach(Value):
@@ -96,6 +111,8 @@ class ForEach(Value):
         """Refuse what is no parameter at once."""
         if isinstance(self.parameters, Parameter):
             raise FlowError(f"ForEach(parameters=…): expects a list; write parameters=[{self.parameters!r}].")
+        if not isinstance(self.parameters, (list, tuple)):
+            raise FlowError(f"ForEach(parameters=…): expects a list of Parameter objects, got {self.parameters!r}.")
         self.parameters = tuple(self.parameters)
         for parameter in self.parameters:
             if not isinstance(parameter, Parameter):

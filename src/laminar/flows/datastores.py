@@ -14,13 +14,53 @@ from laminar.errors import FlowError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, TypeVar
+    from typing import Protocol as Shape
 
     from laminar.data.contract import Blobs
     from laminar.data.serde.contract import Protocol, ProtocolT
-    from laminar.flows.execution import Execution
-    from laminar.flows.flow import Flow
-    from laminar.flows.layer import Layer
+
+    ExecutionT_co = TypeVar("ExecutionT_co", covariant=True)
+    LayerT_co = TypeVar("LayerT_co", covariant=True)
+
+    class AnyFlow(Shape[ExecutionT_co]):
+        """What the discovery of executions must know of a flow."""
+
+        @property
+        def name(self) -> str: ...
+        def recall(self, run: str) -> ExecutionT_co: ...
+
+    class AnyExecution(Shape[LayerT_co]):
+        """What the discovery of layers must know of an execution."""
+
+        @property
+        def known_id(self) -> str: ...
+        @property
+        def flow(self) -> Named: ...
+        def layer(self, layer: str, /) -> LayerT_co: ...
+        def has(self, layer: str) -> bool: ...
+
+    class AnyLayer(Shape):
+        """What the discovery of artifacts must know of a layer."""
+
+        @property
+        def name(self) -> str: ...
+        @property
+        def execution(self) -> OfFlow: ...
+
+    class Named(Shape):
+        """Something with a name."""
+
+        @property
+        def name(self) -> str: ...
+
+    class OfFlow(Shape):
+        """A run of a flow."""
+
+        @property
+        def known_id(self) -> str: ...
+        @property
+        def flow(self) -> Named: ...
 
 
 class DataStore:
@@ -67,16 +107,16 @@ class DataStore:
         """Find the protocol of a type by its name ``module.Name``; None means pickle."""
         return self._registry.find(name)
 
-    def list_executions(self, *, flow: Flow) -> list[Execution]:
+    def list_executions(self, *, flow: AnyFlow[ExecutionT_co]) -> list[ExecutionT_co]:
         """List all executions of a flow, oldest first."""
-        return [flow.execution.of(run) for run in self.archives.runs(flow.name)]
+        return [flow.recall(run) for run in self.archives.runs(flow.name)]
 
-    def list_layers(self, *, execution: Execution) -> list[Layer]:
+    def list_layers(self, *, execution: AnyExecution[LayerT_co]) -> list[LayerT_co]:
         """List the layers of an execution that left anything, by name."""
         names = self.archives.layers(execution.flow.name, execution.known_id)
-        return [execution.layer(name) for name in names if name in execution.flow.registry]
+        return [execution.layer(name) for name in names if execution.has(name)]
 
-    def list_artifacts(self, *, layer: Layer) -> list[str]:
+    def list_artifacts(self, *, layer: AnyLayer) -> list[str]:
         """List the artifacts of a layer, by name."""
         execution = layer.execution
         return self.archives.outputs(execution.flow.name, execution.known_id, layer.name)
@@ -140,14 +180,14 @@ class Memory(DataStore):
 class _Objects(DataStore):
     """Keep everything in a bucket."""
 
-    scheme = ""
+    schemes: tuple[str, ...] = ()
 
     def __init__(self, root: str, **options: Any) -> None:
         from laminar.data.objects import ObjectBlobs  # 20 ms, and only who uses a bucket needs it
 
-        if not str(root).startswith(self.scheme):
+        if not str(root).startswith(self.schemes):
             raise FlowError(
-                f"{type(self).__name__}(root={root!r}) expects an address that starts with {self.scheme!r}."
+                f"{type(self).__name__}(root={root!r}) expects an address that starts with {' or '.join(self.schemes)}."
             )
         super().__init__(ObjectBlobs(root, options))
 
@@ -162,7 +202,7 @@ class S3(_Objects):
         flow = HelloFlow(datastore=datastores.S3(root="s3://my-bucket/laminar", region="eu-central-1"))
     """
 
-    scheme = "s3://"
+    schemes = ("s3://", "s3a://")
 
 
 class GCS(_Objects):
@@ -173,18 +213,20 @@ class GCS(_Objects):
         flow = HelloFlow(datastore=datastores.GCS(root="gs://my-bucket/laminar"))
     """
 
-    scheme = "gs://"
+    schemes = ("gs://",)
 
 
 class Azure(_Objects):
     """Keep everything in a container of Azure Blob Storage.
 
+    Options not given come from the environment, such as ``AZURE_STORAGE_ACCOUNT_NAME``.
+
     Usage::
 
-        flow = HelloFlow(datastore=datastores.Azure(root="az://account/container/laminar"))
+        flow = HelloFlow(datastore=datastores.Azure(root="az://my-container/laminar", account_name="my-account"))
     """
 
-    scheme = "az://"
+    schemes = ("az://", "azure://", "abfs://", "abfss://")
 
 
 class AWS:

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 
     from laminar.data.artifacts import Artifacts
     from laminar.flows.configurations import LayerConfiguration
-    from laminar.flows.execution import Execution
-    from laminar.flows.layer import Layer
+    from laminar.flows.layer import ExecutionContract, Layer
     from laminar.model.action import Failure, Ref, Request
 
 
@@ -72,7 +71,7 @@ def load(payload: Mapping[str, Any]) -> LayerEntry:
 class LayerEntry(Entry):
     """Runs splits of the layers of one execution."""
 
-    def __init__(self, execution: Execution) -> None:
+    def __init__(self, execution: ExecutionContract) -> None:
         """Remember the execution."""
         self._execution = execution
         self._artifacts = execution.flow.configuration.datastore.artifacts(execution.flow.name)

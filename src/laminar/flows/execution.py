@@ -6,11 +6,11 @@ import re
 
 from laminar.errors import CorruptBlobError, FlowError, UnknownRunError, nearest
 from laminar.flows.accessor import Accessor
-from laminar.flows.layer import Binding, Layer, Parameters, bind, binding_of
+from laminar.flows.failure import ExecutionFailure
+from laminar.flows.layer import Binding, Layer, NotAssignedError, Parameters, bind, binding_of
 from laminar.model.action import Output, Ref
 from laminar.model.ids import ActionKey, new_run_id
 from laminar.model.states import State
-from laminar.model.value import Value
 from laminar.worker import assignment, loading
 from laminar.worker.assignment import Reached
 
@@ -20,27 +20,11 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar, overload
 
     from laminar.data.artifacts import Artifacts
-    from laminar.flows.flow import Flow
+    from laminar.flows.layer import FlowContract
 
     LayerT = TypeVar("LayerT", bound=Layer)
 
 RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-
-
-class ExecutionFailure(Value, frozen=True):
-    """What failed in an execution.
-
-    Attributes:
-        layer: The layer.
-        index: Which split; None if a hook of the whole layer raised.
-        exception: Type and message of the exception.
-        traceback: Its traceback, as text.
-    """
-
-    layer: str
-    index: int | None
-    exception: str
-    traceback: str
 
 
 class Execution:
@@ -52,7 +36,12 @@ class Execution:
         retry: Whether it was resumed.
     """
 
-    def __init__(self, id: str | None, flow: Flow, retry: bool = False) -> None:  # noqa: A002 - the name users know
+    def __init__(
+        self,
+        id: str | None,  # noqa: A002 - the name users know
+        flow: FlowContract[Execution],
+        retry: bool = False,
+    ) -> None:
         """Name a run; nothing is looked up."""
         self.id = id
         self.flow = flow
@@ -70,12 +59,7 @@ class Execution:
                 f"{id!r} is no id of an execution: letters, digits, '.', '_' and '-', at most 128, "
                 "a letter or digit first."
             )
-        self.flow._execution = self.of(id)
-        return self.flow._execution
-
-    def of(self, id: str) -> Execution:  # noqa: A002 - the name users know
-        """Get another execution of the same flow, without making it the current one."""
-        return Execution(id, self.flow)
+        return self.flow.recall(id, current=True)
 
     @property
     def known_id(self) -> str:
@@ -187,12 +171,16 @@ class Execution:
             raise self._missing(layer, name)
         return [ref for output in outputs for ref in ((None,) if output is None else output.refs)]
 
-    def _missing(self, layer: Layer, name: str) -> AttributeError:
+    def _missing(self, layer: Layer, name: str) -> NotAssignedError:
         message = f"Layer {layer.name} of execution {self.id} has no artifact {name!r}."
         if not self.is_finished(layer.name) and layer.name != Parameters.__name__:
-            return AttributeError(f"{message} Layer {layer.name} has not finished.")
+            return NotAssignedError(f"{message} Layer {layer.name} has not finished.")
         known = self.flow.configuration.datastore.archives.outputs(self.flow.name, self.known_id, layer.name)
-        return AttributeError(message + nearest(name, known))
+        return NotAssignedError(message + nearest(name, known))
+
+    def has(self, layer: str) -> bool:
+        """Tell whether the flow has a layer of that name."""
+        return layer in self.flow.registry
 
     def is_finished(self, layer: str) -> bool:
         """Tell whether all splits of a layer have succeeded."""
@@ -217,11 +205,16 @@ class Execution:
         """Run the flow under this execution's flow; see :meth:`Flow.__call__`."""
         from laminar.flows import resuming  # the command line may have asked this process to resume instead
 
-        resumed = resuming.instead(self.flow, id)
-        if resumed is not None:
-            return resumed
+        wanted = resuming.wanted(id)
+        if wanted is not None:
+            execution = self(wanted)
+            if wanted in self.flow.configuration.datastore.archives.runs(self.flow.name):
+                execution.resume()
+                resuming.note(execution)
+            return execution
         dependencies = self.flow.dependencies
         self.flow.nodes(dependencies)
+        Parameters(**parameters)  # refuses the names that no artifact can have
         execution = self(id if id is not None else new_run_id())
         from laminar.flows.program import run  # 10 ms of engine that reading results does not need
 
@@ -285,12 +278,14 @@ class Execution:
         Raises:
             Exception: What the layer raises.
         """
+        if assignment.current() is not None:
+            return self
         from laminar.flows.program import execute  # 10 ms of engine that reading results does not need
 
         execute(self, layer)
         return self
 
-    def next(self, *, flow: Flow, linker: Callable[[Execution], Parameters]) -> Execution:
+    def next(self, *, flow: FlowContract[Execution], linker: Callable[[Execution], Parameters]) -> Execution:
         """Run another flow after this one, under the same id.
 
         Args:
@@ -322,6 +317,8 @@ class Execution:
         Args:
             **artifacts: Values by name.
         """
+        if assignment.current() is not None:
+            return self
         from laminar.flows.program import write_parameters  # 10 ms of engine that reading results does not need
 
         write_parameters(self, artifacts)
@@ -398,3 +395,9 @@ class Execution:
         from laminar.flows import graph  # notebooks only
 
         return graph.execution_html(self)
+
+    def picture_of(self, layer: Layer) -> str:
+        """Draw a layer of the execution as HTML, for notebooks."""
+        from laminar.flows import graph  # notebooks only
+
+        return graph.layer_html(layer)

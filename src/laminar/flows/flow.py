@@ -14,11 +14,11 @@ from laminar.flows.annotations import asked_for
 from laminar.flows.configurations import Catch, Container, ForEach, configure
 from laminar.flows.datastores import DataStore, Local
 from laminar.flows.execution import Execution
-from laminar.flows.layer import Layer, Parameters
-from laminar.flows.registry import Registration, merge
+from laminar.flows.layer import Layer, Parameters, Registration
+from laminar.flows.placement import FlowConfiguration
+from laminar.flows.registry import merge
 from laminar.flows.schedulers import Scheduler
 from laminar.model.policies import Resources, Retry, Timeout
-from laminar.model.value import Value
 from laminar.worker import assignment, child
 from laminar.worker.assignment import Reached
 
@@ -34,20 +34,6 @@ EXECUTORS: dict[str, type[Executor]] = {"process": Process, "thread": Thread}
 _PARAMETERS = Registration(Parameters, configure(PARAMETERS, None, None, None, None, None, None))
 #: The flows that were made in this process, newest last, so that the command line finds how a file configures them.
 made: list[Flow] = []
-
-
-class FlowConfiguration(Value, frozen=True):
-    """Where a flow keeps its results, where its layers run, and how it is scheduled.
-
-    Attributes:
-        datastore: Where artifacts and records lie.
-        executor: Where layers run.
-        scheduler: How the run is driven.
-    """
-
-    datastore: DataStore
-    executor: Executor
-    scheduler: Scheduler
 
 
 class Flow:
@@ -249,7 +235,7 @@ class Flow:
             return set()
         needs = set(asked_for(registration.layer.__call__, self.name, registry))
         for parameter in registration.configuration.foreach.parameters:
-            source = getattr(parameter.layer, "__name__", str(parameter.layer))
+            source = parameter.layer.__name__
             if source not in registry:
                 raise FlowError(
                     f"ForEach of layer {name} of flow {self.name}: {source} is not registered."
@@ -304,6 +290,18 @@ class Flow:
     def execution(self) -> Execution:
         """The current execution; call it with an id to get another: ``flow.execution("…")``."""
         return self._execution
+
+    def recall(self, run: str, *, current: bool = False) -> Execution:
+        """Get an execution by its id.
+
+        Args:
+            run: The id.
+            current: Whether it becomes the flow's current execution.
+        """
+        execution = Execution(run, self)
+        if current:
+            self._execution = execution
+        return execution
 
     def __bool__(self) -> bool:
         """Be the execution guard: true in a scheduler's process, false in one that only runs layers.

@@ -11,7 +11,7 @@ from laminar.model.ids import ActionKey
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from laminar.flows.configurations import Parameter
-    from laminar.flows.execution import Execution
+    from laminar.flows.layer import ExecutionContract
 
 
 class Grid:
@@ -50,7 +50,7 @@ class Grid:
         return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()[:32]
 
 
-def grid_of(execution: Execution, layer: str, parameters: tuple[Parameter, ...]) -> Grid:
+def grid_of(execution: ExecutionContract, layer: str, parameters: tuple[Parameter, ...]) -> Grid:
     """Make the grid of a layer whose needs are settled.
 
     Raises:
@@ -64,7 +64,7 @@ def grid_of(execution: Execution, layer: str, parameters: tuple[Parameter, ...])
     )
 
 
-def _elements(execution: Execution, layer: str, parameter: Parameter) -> tuple[Ref, ...] | None:
+def _elements(execution: ExecutionContract, layer: str, parameter: Parameter) -> tuple[Ref, ...] | None:
     archives = execution.flow.configuration.datastore.archives
     space, run = execution.flow.name, execution.known_id
     source = parameter.layer.__name__

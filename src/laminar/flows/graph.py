@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from laminar.data.archives import SplitRecord
-    from laminar.flows.execution import Execution
-    from laminar.flows.flow import Flow
-    from laminar.flows.layer import Layer
+    from laminar.flows.layer import ExecutionContract, FlowContract, Layer
 
 PARAMETERS = Parameters.__name__
 #: Sizes of the picture, in pixels.
@@ -52,7 +50,7 @@ class Box(Value, frozen=True):
         return [self.name, *([f"foreach {self.foreach}"] if self.foreach else [])]
 
 
-def _boxes(flow: Flow) -> list[Box]:
+def _boxes(flow: FlowContract[ExecutionContract]) -> list[Box]:
     dependencies = flow.dependencies
     asked = any(PARAMETERS in needs for needs in dependencies.values())
     return [
@@ -73,7 +71,7 @@ def _boxes(flow: Flow) -> list[Box]:
 # Mermaid
 
 
-def mermaid(flow: Flow) -> str:
+def mermaid(flow: FlowContract[ExecutionContract]) -> str:
     """Draw a flow as Mermaid text: an arrow from each layer to those that need it.
 
     A layer with an entry hook of its own is a diamond, one with a foreach has a double edge and says what it iterates
@@ -113,7 +111,7 @@ def _quoted(text: str) -> str:
 # HTML
 
 
-def flow_html(flow: Flow) -> str:
+def flow_html(flow: FlowContract[ExecutionContract]) -> str:
     """Draw a flow for a notebook; one that is wrong shows why."""
     try:
         boxes = _boxes(flow)
@@ -122,7 +120,7 @@ def flow_html(flow: Flow) -> str:
     return _titled(flow.name, _svg(boxes, {}))
 
 
-def execution_html(execution: Execution) -> str:
+def execution_html(execution: ExecutionContract) -> str:
     """Draw an execution for a notebook: the state of each layer, and how long it took where that is known."""
     title = f"{execution.flow.name} {execution.id or ''}".strip()
     if execution.id is None:
@@ -137,7 +135,7 @@ def execution_html(execution: Execution) -> str:
     return _titled(f"{title}: {said}", _svg(boxes, states) + failure)
 
 
-def _state(execution: Execution, layer: str, status: State | None) -> str:
+def _state(execution: ExecutionContract, layer: str, status: State | None) -> str:
     """Say in what state a layer is, by what lies in the datastore."""
     if layer == PARAMETERS:
         return ""

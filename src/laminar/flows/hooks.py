@@ -15,9 +15,9 @@ after it the tear-down, which also runs when what lay between has failed.
 
 from __future__ import annotations
 
-import functools
 from enum import Enum
 from types import FunctionType, GeneratorType
+from weakref import WeakKeyDictionary
 
 from laminar.errors import FlowError
 
@@ -100,15 +100,22 @@ def retry(hook: HookT) -> HookT:
     return _mark(hook, Kind.RETRY)
 
 
-@functools.cache
+_collected: WeakKeyDictionary[type, dict[Kind, list[Callable[..., Any]]]] = WeakKeyDictionary()
+
+
 def collect(kind: type) -> dict[Kind, list[Callable[..., Any]]]:
     """Collect the hooks of a class, base classes first, in the order of definition; a redefined hook counts once."""
+    known = _collected.get(kind)
+    if known is not None:
+        return known
     found: dict[str, Callable[..., Any]] = {}
     for base in reversed(kind.__mro__):
-        found.update((name, value) for name, value in vars(base).items() if isinstance(getattr(value, MARK, None), Kind))
+        hooks = {name: value for name, value in vars(base).items() if isinstance(getattr(value, MARK, None), Kind)}
+        found.update(hooks)
     collected: dict[Kind, list[Callable[..., Any]]] = {each: [] for each in Kind}
     for hook in found.values():
         collected[getattr(hook, MARK)].append(hook)
+    _collected[kind] = collected
     return collected
 
 

@@ -7,17 +7,79 @@ from types import CoroutineType, FunctionType, MappingProxyType
 from laminar.errors import FlowError
 from laminar.flows import hooks
 from laminar.flows.accessor import Accessor
+from laminar.flows.configurations import Registrable
 from laminar.model.value import Value
+from laminar.settings import current
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from typing import Any, Self
+    from typing import Any, Protocol, Self, TypeVar, overload
 
+    from laminar.core.plan import Node
     from laminar.flows.configurations import LayerConfiguration
-    from laminar.flows.execution import Execution
+    from laminar.flows.failure import ExecutionFailure
+    from laminar.flows.placement import FlowConfiguration
     from laminar.model.action import Output, Ref
+    from laminar.model.states import State
 
+    LayerT = TypeVar("LayerT", bound="Layer")
+    ExecutionT_co = TypeVar("ExecutionT_co", bound="ExecutionContract", covariant=True)
+
+    class FlowContract(Protocol[ExecutionT_co]):
+        """What layers and executions know of their flow; :class:`~laminar.flows.flow.Flow` is one."""
+
+        @property
+        def name(self) -> str: ...
+        @property
+        def configuration(self) -> FlowConfiguration: ...
+        @property
+        def registry(self) -> Mapping[str, Registration]: ...
+        @property
+        def dependencies(self) -> dict[str, set[str]]: ...
+        @property
+        def execution(self) -> ExecutionT_co: ...
+        def nodes(self, dependencies: Mapping[str, set[str]] | None = None) -> dict[str, Node]: ...
+        def hooks(self, layer: str) -> dict[hooks.Kind, list[Callable[..., Any]]]: ...
+        def recall(self, run: str, *, current: bool = False) -> ExecutionT_co: ...
+        def __call__(self, *, execution: str | None = None, **parameters: Any) -> ExecutionT_co: ...
+
+    class ExecutionContract(Protocol):
+        """What layers know of their execution; :class:`~laminar.flows.execution.Execution` is one."""
+
+        id: str | None
+        retry: bool
+
+        @property
+        def flow(self) -> FlowContract[ExecutionContract]: ...
+        @property
+        def known_id(self) -> str: ...
+        @property
+        def finished(self) -> bool: ...
+        @property
+        def status(self) -> State | None: ...
+        @property
+        def started(self) -> float | None: ...
+        @property
+        def ended(self) -> float | None: ...
+        @property
+        def error(self) -> ExecutionFailure | None: ...
+        @overload
+        def layer(self, layer: type[LayerT], **attributes: Any) -> LayerT: ...
+        @overload
+        def layer(self, layer: LayerT, **attributes: Any) -> LayerT: ...
+        @overload
+        def layer(self, layer: str, **attributes: Any) -> Layer: ...
+        def read(self, layer: Layer, name: str) -> Any: ...
+        def load(self, ref: Ref) -> Any: ...
+        def is_finished(self, layer: str) -> bool: ...
+        def store_items(self, layer: str, name: str, items: Iterable[Any]) -> Output: ...
+        def resume(self) -> ExecutionContract: ...
+        def picture_of(self, layer: Layer) -> str: ...
+
+
+#: Flags of the code of generators and asynchronous generators, as the inspect module has them.
+GENERATOR = 0x20 | 0x200
 #: Where a layer keeps what laminar knows of it; everything else in its ``__dict__`` is an artifact.
 BINDING = "_laminar"
 
@@ -36,7 +98,7 @@ class Binding(Value):
         running: Whether this is the layer that runs, rather than one that is read.
     """
 
-    execution: Execution
+    execution: ExecutionContract
     configuration: LayerConfiguration
     index: int | None = None
     splits: int | None = None
@@ -46,28 +108,27 @@ class Binding(Value):
     running: bool = False
 
 
+class NotAssignedError(AttributeError):
+    """A layer has not assigned an artifact, or not yet."""
+
+
 class Default:
     """A class attribute of a layer: the value until the layer assigns it, then the artifact."""
 
-    def __init__(self, value: Any) -> None:
-        """Keep the value."""
-        self.value = value
-        self.name = ""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        """Learn the name."""
+    def __init__(self, name: str, value: Any) -> None:
+        """Keep the value of an attribute."""
         self.name = name
+        self.value = value
 
     def __get__(self, layer: Layer | None, owner: type) -> Any:
-        """Give the artifact of a layer that is read, if it has one; else the value."""
-        if layer is not None:
-            binding = vars(layer).get(BINDING)
-            if binding is not None and (not binding.running or self.name in (binding.shards or ())):
-                try:
-                    return layer._load(self.name)
-                except AttributeError:
-                    return self.value
-        return self.value
+        """Give the artifact, loaded once, of a layer that belongs to an execution and has assigned it; else the value."""
+        if layer is None or BINDING not in vars(layer):
+            return self.value
+        try:
+            value = vars(layer)[self.name] = layer._load(self.name)
+        except NotAssignedError:
+            return self.value
+        return value
 
 
 class LayerState:
@@ -85,12 +146,10 @@ class LayerState:
     @property
     def running(self) -> bool:
         """Whether the calling code is part of this layer."""
-        from laminar.settings import current  # at the top it would tie importing layers to it
-
         return current.layer.name == self._layer.name and current.execution.id == self._layer.execution.id
 
 
-class Layer:
+class Layer(Registrable):
     """A unit of work of a flow.
 
     Subclass it, register it, and write ``__call__``. The annotations of its parameters are the layers that it depends
@@ -127,15 +186,13 @@ class Layer:
         """Let calls give the layer, and class attributes be defaults of artifacts."""
         super().__init_subclass__(**kwargs)
         for name, value in list(vars(cls).items()):
+            if name in RESERVED and name != "_repr_html_":
+                raise _reserved(cls, name)
             if name == "__call__":
                 if isinstance(value, FunctionType):
                     setattr(cls, name, _returning_layer(value))
             elif not name.startswith("_") and not hasattr(value, "__get__"):
-                default = Default(value)
-                default.name = name
-                setattr(cls, name, default)
-                if name in RESERVED:
-                    raise _reserved(cls, name)
+                setattr(cls, name, Default(name, value))
 
     # What laminar knows of a layer
 
@@ -145,7 +202,7 @@ class Layer:
         return type(self).__name__
 
     @property
-    def execution(self) -> Execution:
+    def execution(self) -> ExecutionContract:
         """The execution that the layer belongs to."""
         return self._bound("execution").execution
 
@@ -248,7 +305,7 @@ class Layer:
         if binding.running:
             output = (binding.shards or {}).get(name)
             if output is None:
-                raise AttributeError(f"Layer {self.name} has not assigned {name!r}.")
+                raise NotAssignedError(f"Layer {self.name} has not assigned {name!r}.")
             return Accessor(output.refs, execution.load, f"{self.name}.{name}")
         pick = binding.picks.get(name)
         if pick is not None:
@@ -262,14 +319,19 @@ class Layer:
             return f"{self.name}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
         return f"{self.name}(execution={binding.execution!r}, index={binding.index}, splits={binding.splits})"
 
-    def _repr_html_(self) -> str:
-        from laminar.flows import graph  # notebooks only
-
-        return graph.layer_html(self)
+    def _repr_html_(self) -> str | None:
+        binding: Binding | None = vars(self).get(BINDING)
+        return None if binding is None else binding.execution.picture_of(self)
 
 
 def _returning_layer(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Let a layer's ``__call__`` give the layer, so that ``B()(A(foo="bar")).foo`` works in a test."""
+    """Let a layer's ``__call__`` give the layer, so that ``B()(A(foo="bar")).foo`` works in a test.
+
+    Raises:
+        FlowError: It is a generator, whose body would never run.
+    """
+    if function.__code__.co_flags & GENERATOR:
+        raise FlowError(f"{function.__qualname__} is a generator: it has a yield. Assign to self what it should give.")
 
     def call(self: Layer, *args: Any, **kwargs: Any) -> Layer:
         result = function(self, *args, **kwargs)
@@ -303,13 +365,33 @@ class Parameters(Layer):
     Usage::
 
         def __call__(self, parameters: Parameters) -> None:
-            print(parameters.name)
+            print(parameters.greeting)
     """
 
     if TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
             """Give a parameter."""
+
+
+class Registration(Value, frozen=True):
+    """A layer that is registered with a flow.
+
+    Attributes:
+        layer: The class.
+        configuration: How it was configured.
+    """
+
+    layer: type[Layer]
+    configuration: LayerConfiguration
+
+    def __eq__(self, other: object) -> bool:
+        """Tell whether both are the same registration."""
+        return self is other
+
+    def __hash__(self) -> int:
+        """Hash by identity."""
+        return id(self)
 
 
 def bind(kind: type[Layer], binding: Binding, **attributes: Any) -> Layer:

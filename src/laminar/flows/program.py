@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from laminar.core.plan import Node
-    from laminar.flows.execution import Execution
+    from laminar.flows.layer import ExecutionContract
 
 PARAMETERS = Parameters.__name__
 
 
 def run(
-    execution: Execution, dependencies: dict[str, set[str]], parameters: dict[str, Any] | None, *, resume: bool
+    execution: ExecutionContract, dependencies: dict[str, set[str]], parameters: dict[str, Any] | None, *, resume: bool
 ) -> None:
     """Run layers of an execution here.
 
@@ -74,7 +74,7 @@ def run(
 class FlowProgram(Program):
     """A flow and an execution of it, as the engine drives them."""
 
-    def __init__(self, execution: Execution, dependencies: Mapping[str, set[str]]) -> None:
+    def __init__(self, execution: ExecutionContract, dependencies: Mapping[str, set[str]]) -> None:
         """Take the layers to run."""
         self._execution = execution
         self._flow = execution.flow
@@ -186,7 +186,7 @@ class FlowProgram(Program):
         }
 
 
-def write_parameters(execution: Execution, values: Mapping[str, Any]) -> None:
+def write_parameters(execution: ExecutionContract, values: Mapping[str, Any]) -> None:
     """Store the parameters of an execution, and record them as a finished layer.
 
     Raises:
@@ -201,7 +201,7 @@ def write_parameters(execution: Execution, values: Mapping[str, Any]) -> None:
     datastore.archives.finish(key.space, key.run, PARAMETERS, 1, sorted(outputs), {})
 
 
-def execute(execution: Execution, layer: Layer) -> None:
+def execute(execution: ExecutionContract, layer: Layer) -> None:
     """Run one split of a layer in this process and commit it.
 
     Raises:

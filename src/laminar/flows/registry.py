@@ -1,36 +1,14 @@
-"""The layers of a flow class."""
+"""Merging the layers of flow classes that inherit from one another."""
 
 from __future__ import annotations
 
 from laminar.errors import FlowError
-from laminar.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from laminar.flows.configurations import LayerConfiguration
-    from laminar.flows.layer import Layer
-
-
-class Registration(Value, frozen=True):
-    """A layer that is registered with a flow.
-
-    Attributes:
-        layer: The class.
-        configuration: How it was configured.
-    """
-
-    layer: type[Layer]
-    configuration: LayerConfiguration
-
-    def __eq__(self, other: object) -> bool:
-        """Tell whether both are the same registration."""
-        return self is other
-
-    def __hash__(self) -> int:
-        """Hash by identity."""
-        return id(self)
+    from laminar.flows.layer import Registration
 
 
 def merge(flow: str, registries: Iterable[tuple[str, dict[str, Registration]]]) -> dict[str, Registration]:

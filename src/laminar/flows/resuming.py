@@ -4,11 +4,10 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from laminar.flows.execution import Execution
-    from laminar.flows.flow import Flow
+    from laminar.flows.layer import ExecutionContract
 
 _wanted: str | None = None
-_resumed: list[Execution] = []
+_resumed: list[ExecutionContract] = []
 
 
 def want(run: str | None) -> None:
@@ -18,25 +17,23 @@ def want(run: str | None) -> None:
     _resumed.clear()
 
 
-def resumed() -> list[Execution]:
+def resumed() -> list[ExecutionContract]:
     """List the executions that calls have gone on with."""
     return list(_resumed)
 
 
-def instead(flow: Flow, run: str | None) -> Execution | None:
-    """Resume in place of a call.
+def wanted(run: str | None) -> str | None:
+    """Tell which run a call should go on with.
 
     Args:
-        flow: The flow that was called.
         run: The id that the call names; a chain names the one it goes on with.
 
     Returns:
-        The execution; None if the call should run as ever, which the next part of a chain does that had not begun.
+        The id of the run; None if the call should run as ever.
     """
-    if _wanted is None:
-        return None
-    if _wanted in flow.configuration.datastore.archives.runs(flow.name):
-        execution = flow.execution(_wanted).resume()
-        _resumed.append(execution)
-        return execution
-    return None if run == _wanted else flow.execution(_wanted)
+    return None if run == _wanted else _wanted
+
+
+def note(execution: ExecutionContract) -> None:
+    """Note that a call has gone on with an execution."""
+    _resumed.append(execution)

@@ -13,10 +13,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from laminar.flows.flow import Flow
+    from laminar.flows.layer import ExecutionContract, FlowContract
 
 
-def locate(flow: Flow) -> tuple[Code, tuple[str, str] | bytes]:
+def locate(flow: FlowContract[ExecutionContract]) -> tuple[Code, tuple[str, str] | bytes]:
     """Find out how another process gets at a flow.
 
     Returns:
@@ -44,7 +44,7 @@ def locate(flow: Flow) -> tuple[Code, tuple[str, str] | bytes]:
     return code.replace(script=None, module=None), pickled.dumps(type(flow))
 
 
-def file_of(flow: Flow) -> str | None:
+def file_of(flow: FlowContract[ExecutionContract]) -> str | None:
     """Name the file that defines a flow, if it came from one."""
     module = sys.modules.get(type(flow).__module__)
     file = getattr(module, "__file__", None)
