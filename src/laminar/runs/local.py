@@ -41,6 +41,8 @@ __all__ = ["Order", "exception_of", "run"]
 
 LEDGER = "ledger.db"
 LOGS = "logs"
+#: Begins what an error says about how to go on.
+RESUME = "Resume with: "
 
 
 class Order(Value, frozen=True):
@@ -219,7 +221,10 @@ class _Run:
 
     def _end_in_error(self, error: BaseException) -> None:
         """Record that the run could not go on; what cannot be recorded is said in the error's notes."""
-        error.add_note(f"Resume with: {resume_command(self._order.source, self._program.run)}")
+        resume = f"{RESUME}{resume_command(self._order.source, self._program.run)}"
+        error.add_note(resume)
+        self._observer.notice(f"failed: {type(error).__name__}: {error}")
+        self._observer.notice(resume)
         try:
             self._end(State.FAILED, f"{type(error).__name__}: {error}", None)
         except LaminarError as second:
@@ -249,7 +254,7 @@ class _Run:
         self._order.archives.write_state(self._program.space, self._program.run, plain)
 
     def _raise(self, summary: Summary) -> None:
-        resume = f"Resume with: {resume_command(self._order.source, summary.run)}"
+        resume = f"{RESUME}{resume_command(self._order.source, summary.run)}"
         if summary.stopped is not None:
             if "SIGINT" in summary.stopped:
                 raise KeyboardInterrupt(resume)

@@ -129,17 +129,28 @@ def _run_module(name: str) -> None:
     _run_as_main(loader.get_code(name), spec.origin or name, name.rpartition(".")[0])
 
 
+#: Files whose frames are none of the user's.
+NOT_USERS = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep, "<frozen")
+
+
+def is_users(error: BaseException) -> bool:
+    """Tell whether an exception was raised in this process by code that is not laminar's."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_next is not None:
+        frames = frames.tb_next
+    return frames is not None and not frames.tb_frame.f_code.co_filename.startswith(NOT_USERS)
+
+
 def own_traceback(error: BaseException) -> str:
     """Give the traceback of an exception without the frames of laminar and of the import system."""
     import traceback  # only when there is one to show
 
-    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
     shown = traceback.TracebackException.from_exception(error)
     todo: list[traceback.TracebackException | None] = [shown]
     while todo:
         part = todo.pop()
         if part is not None:
-            own = [frame for frame in part.stack if not frame.filename.startswith((here, "<frozen"))]
+            own = [frame for frame in part.stack if not frame.filename.startswith(NOT_USERS)]
             part.stack = traceback.StackSummary.from_list(own)
             todo += [part.__cause__, part.__context__, *(part.exceptions or ())]
     return "".join(shown.format())
