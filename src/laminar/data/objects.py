@@ -18,28 +18,35 @@ if TYPE_CHECKING:
     from typing import Any, BinaryIO
 
 _counter = itertools.count()
+#: Processes that have started the client's threads; more than one only after a fork.
+_users: set[int] = set()
+#: Variables that name a server in place of Amazon's.
+ENDPOINTS = ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
 SCHEMES = ("s3://", "s3a://", "gs://", "az://", "azure://", "abfs://", "abfss://")
 
 
 class ObjectBlobs(Blobs):
     """Blobs under a prefix of a bucket.
 
-    The connection is made on first use and anew in each process, since its threads do not survive a fork.
+    The connection is made on first use, so that processes can be forked before. Its threads do not survive a fork, so
+    a process whose parent has used any bucket cannot use one.
     """
 
     def __init__(self, root: str, options: Mapping[str, Any] | None = None) -> None:
         """Remember where and how to connect.
 
         Args:
-            root: ``s3://bucket/prefix``, ``gs://bucket/prefix`` or ``az://account/container/prefix``.
+            root: ``s3://bucket/prefix``, ``gs://bucket/prefix`` or ``az://container/prefix``.
             options: Settings of the store by obstore's names, such as ``endpoint``, ``region``,
                 ``access_key_id``; what is not given comes from the environment, such as ``AWS_REGION``.
 
         Raises:
-            FlowError: The address is of no known kind.
+            FlowError: The address is of no known kind, or names no bucket.
         """
         if not root.startswith(SCHEMES):
             raise FlowError(f"{root!r} is no object store. An address starts with one of {', '.join(SCHEMES)}.")
+        if not root.partition("://")[2].strip("/"):
+            raise FlowError(f"{root!r} names no bucket. Write it as {root.partition('://')[0]}://bucket/prefix.")
         self.root = root.rstrip("/")
         self.options = dict(options or {})
         self._connection: tuple[int, Any, Any] | None = None
@@ -50,24 +57,35 @@ class ObjectBlobs(Blobs):
 
     def _connected(self) -> tuple[Any, Any]:
         if self._connection is None or self._connection[0] != os.getpid():
-            try:
-                obstore = importlib.import_module("obstore")  # 8 ms and an extra: only for who uses a bucket
-                stores = importlib.import_module("obstore.store")
-            except ImportError as error:
-                raise FlowError(
-                    f"The datastore {self.root} needs the package obstore: pip install 'laminar[cloud]'."
-                ) from error
-            client = {"allow_http": True} if str(self.options.get("endpoint", "")).startswith("http://") else None
-            store = stores.from_url(self.root, config=self.options or None, client_options=client)
-            self._connection = (os.getpid(), obstore, store)
+            self._connection = (os.getpid(), *self._connect())
         return self._connection[1], self._connection[2]
+
+    def _connect(self) -> tuple[Any, Any]:
+        try:
+            obstore = importlib.import_module("obstore")  # 8 ms and an extra: only for who uses a bucket
+            stores = importlib.import_module("obstore.store")
+        except ImportError as error:
+            raise FlowError(
+                f"The datastore {self.root} needs the package obstore: pip install 'laminar[cloud]'."
+            ) from error
+        if _users and os.getpid() not in _users:
+            raise StorageError(
+                f"{self.root} cannot be used here: this process was forked from one that had used a bucket, and the "
+                "client's threads do not survive that. Where the script reads results before it calls the flow, move "
+                "that into a layer or behind 'if flow:', or use executors.Process(method='spawn')."
+            )
+        _users.add(os.getpid())
+        addresses = map(str, (*self.options.values(), *map(os.environ.get, ENDPOINTS)))
+        client = {"allow_http": True} if any(address.startswith("http://") for address in addresses) else None
+        try:
+            return obstore, stores.from_url(self.root, config=self.options or None, client_options=client)
+        except Exception as error:
+            raise FlowError(f"The datastore {self.root} cannot be used: {_reason(error)}") from error
 
     def _refused(self, verb: str, path: str, size: int, error: Exception) -> StorageError:
         amount = f" {size:,} bytes" if size else ""
-        reason = str(error).strip().partition("\n")[0]
-        return StorageError(
-            f"Could not {verb}{amount} at {self.where(path)}: {reason}. See that bucket and credentials are right."
-        )
+        what = f"{verb}{amount} at {self.where(path)}"
+        return StorageError(f"Could not {what}: {_reason(error)} See that bucket and credentials are right.")
 
     def prepare(self) -> None:
         """See that the bucket can be written.
@@ -156,6 +174,11 @@ class ObjectBlobs(Blobs):
             return
         except Exception as error:
             raise self._refused("delete", path, 0, error) from error
+
+
+def _reason(error: Exception) -> str:
+    """Give the first line of what the client says, without the server's page, as a sentence."""
+    return str(error).strip().partition("\n")[0].partition(": <")[0].rstrip(".") + "."
 
 
 class _Stream(io.RawIOBase):
