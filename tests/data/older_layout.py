@@ -1,4 +1,4 @@
-"""Writes runs as laminar 2022.5a1 did, with nothing but the standard library: files as that version was seen to leave."""
+"""Writes runs as laminar 2022.5a1 did, with nothing but the standard library."""
 
 from __future__ import annotations
 
