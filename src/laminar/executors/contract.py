@@ -24,7 +24,7 @@ class Host(Value, frozen=True):
     Attributes:
         deliver: Takes the events of attempts, from any thread.
         call: Runs an attempt in this process and gives its manifest.
-        code: Where the user's code is, for another process.
+        code: Where the user's code is, for another process; empty for an executor that does not leave this one.
         entry: The entry that a worker loads once the code is there.
         label: Start of the label that every process started for this run bears.
         folder: Folder for private files, removed at the end.

@@ -6,7 +6,7 @@ import importlib
 
 from laminar import settings
 from laminar.data.serde import pickled
-from laminar.errors import UnpicklableArtifactError
+from laminar.errors import FlowError, UnpicklableArtifactError
 from laminar.flows.accessor import Accessor
 from laminar.flows.annotations import asked_for
 from laminar.flows.hooks import Contexts, Kind
@@ -50,8 +50,11 @@ def load(payload: Mapping[str, Any]) -> LayerEntry:
     """Find the flow in code that is loaded.
 
     Args:
-        payload: ``flow``: its class as ``(module, qualified name)``, or pickled with its definition; ``datastore``:
-            pickled; ``run``: id of the execution; ``retry``: whether it was resumed.
+        payload: ``flow``: its class as ``(module, qualified name)``, or pickled with its definition; ``layers``: names
+            of those registered; ``datastore``: pickled; ``run``: the execution's id; ``retry``: whether it was resumed.
+
+    Raises:
+        FlowError: A layer is not registered in this process.
     """
     found = payload["flow"]
     if isinstance(found, bytes):
@@ -60,6 +63,12 @@ def load(payload: Mapping[str, Any]) -> LayerEntry:
         kind = importlib.import_module(found[0])
         for part in found[1].split("."):
             kind = getattr(kind, part)
+    missing = [name for name in payload["layers"] if name not in kind.registered()]
+    if missing:
+        raise FlowError(
+            f"Flow {kind.__name__} has no layer {missing[0]} in a process that loads its code anew. Register layers at "
+            "the top of the module that defines the flow, not inside a function or after the call of the flow."
+        )
     from laminar.executors.thread import Thread  # goes with every datastore, and is never used here
 
     flow = kind(datastore=pickled.loads(payload["datastore"]), executor=Thread(concurrency=1))

@@ -21,24 +21,23 @@ class Grid:
         splits: How many combinations there are; 1 without parameters.
     """
 
-    def __init__(self, axes: list[tuple[str, str, tuple[Ref, ...] | None]]) -> None:
+    def __init__(self, axes: list[tuple[str, str, tuple[Ref, ...]]]) -> None:
         """Take the axes.
 
         Args:
-            axes: Layer, artifact and elements of each parameter; None for an artifact that is passed as it is.
+            axes: Layer, artifact and elements of each parameter; an artifact that is not sharded is one element.
         """
         self._axes = axes
         self.splits = 1
         for _, _, refs in axes:
-            self.splits *= 1 if refs is None else len(refs)
+            self.splits *= len(refs)
 
     def picks(self, index: int) -> dict[str, dict[str, Ref]]:
         """Give the elements of a split: layer to artifact to element."""
         picks: dict[str, dict[str, Ref]] = {}
         for layer, attribute, refs in reversed(self._axes):
-            if refs is not None:
-                index, position = divmod(index, len(refs))
-                picks.setdefault(layer, {})[attribute] = refs[position]
+            index, position = divmod(index, len(refs))
+            picks.setdefault(layer, {})[attribute] = refs[position]
         return picks
 
     def fingerprint(self, index: int) -> str:
@@ -64,7 +63,7 @@ def grid_of(execution: ExecutionContract, layer: str, parameters: tuple[Paramete
     )
 
 
-def _elements(execution: ExecutionContract, layer: str, parameter: Parameter) -> tuple[Ref, ...] | None:
+def _elements(execution: ExecutionContract, layer: str, parameter: Parameter) -> tuple[Ref, ...]:
     archives = execution.flow.configuration.datastore.archives
     space, run = execution.flow.name, execution.known_id
     source = parameter.layer.__name__
@@ -89,4 +88,4 @@ def _elements(execution: ExecutionContract, layer: str, parameter: Parameter) ->
             f"ForEach of layer {layer}: {source} has no artifact {parameter.attribute!r}."
             f"{nearest(parameter.attribute, known)}"
         )
-    return output.refs if output.sharded else None
+    return output.refs

@@ -10,7 +10,8 @@ retry          in the scheduler's process     after a failed attempt, before the
 =============  =============================  =====================================================================
 
 A hook is a plain function, or a generator that yields once: what stands before the ``yield`` is the set-up, what stands
-after it the tear-down, which also runs when what lay between has failed.
+after it the tear-down, which also runs when what lay between has failed. An entry hook that is a generator yields its
+answer, and is torn down once all have answered.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     HookT = TypeVar("HookT", bound=Callable[..., Iterator[Any] | None])
 
 MARK = "__laminar_hook__"
+#: Flags of the code of coroutines and asynchronous generators, as the inspect module has them.
+ASYNCHRONOUS = 0x80 | 0x200
 
 
 class Kind(Enum):
@@ -46,6 +49,8 @@ def _mark(hook: EntryT, kind: Kind) -> EntryT:
         raise FlowError(
             f"@hooks.{kind.value} expects a function of a layer or flow, got {hook!r}. Write it without brackets."
         )
+    if hook.__code__.co_flags & ASYNCHRONOUS:
+        raise FlowError(f"@hooks.{kind.value} {hook.__qualname__}: hooks are plain functions. Write it without async.")
     setattr(hook, MARK, kind)
     return hook
 
@@ -126,20 +131,28 @@ class Contexts:
         """Start with none."""
         self._open: list[tuple[Callable[..., Any], GeneratorType[Any, Any, Any]]] = []
 
-    def enter(self, hooks: Iterable[tuple[Callable[..., Any], tuple[Any, ...]]]) -> None:
-        """Run hooks, generators up to their ``yield``; if one raises, those before it are torn down."""
+    def enter(self, hooks: Iterable[tuple[Callable[..., Any], tuple[Any, ...]]]) -> list[Any]:
+        """Run hooks, generators up to their ``yield``; if one raises, those before it are torn down.
+
+        Returns:
+            What each hook has returned or yielded.
+        """
+        answers = []
         try:
             for hook, arguments in hooks:
-                result = hook(*arguments)
-                if isinstance(result, GeneratorType):
-                    if next(result, self) is self:
+                answer = hook(*arguments)
+                if isinstance(answer, GeneratorType):
+                    generator, answer = answer, next(answer, self)
+                    if answer is self:
                         raise FlowError(
                             f"The hook {hook.__qualname__} is a generator that did not yield; it must yield once."
                         )
-                    self._open.append((hook, result))
+                    self._open.append((hook, generator))
+                answers.append(answer)
         except BaseException:
             self.leave()
             raise
+        return answers
 
     def leave(self) -> None:
         """Run the tear-downs, last first, all of them.

@@ -121,7 +121,7 @@ class Default:
         self.value = value
 
     def __get__(self, layer: Layer | None, owner: type) -> Any:
-        """Give the artifact, loaded once, of a layer that belongs to an execution and has assigned it; else the value."""
+        """Give the artifact of a layer that belongs to an execution and has assigned it; else the value."""
         if layer is None or BINDING not in vars(layer):
             return self.value
         try:

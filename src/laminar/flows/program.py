@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     from laminar.core.plan import Node
     from laminar.flows.layer import ExecutionContract
+    from laminar.model.code import Code
 
 PARAMETERS = Parameters.__name__
+LOADER = "laminar.flows.entry:load"
 
 
 def run(
@@ -42,16 +44,9 @@ def run(
     """
     flow = execution.flow
     program = FlowProgram(execution, dependencies)
-    code, kind = source.locate(flow)
     datastore = flow.configuration.datastore
-    payload = {
-        "space": flow.name,
-        "run": execution.known_id,
-        "flow": kind,
-        "datastore": pickled.dumps(datastore) if datastore.shared else b"",
-        "retry": execution.retry,
-    }
     scheduler = flow.configuration.scheduler
+    code, entry = _for_other_processes(execution)
     order = local.Order(
         program=program,
         archives=datastore.archives,
@@ -59,7 +54,7 @@ def run(
         state_folder=datastore.state_folder(),
         executor=flow.configuration.executor,
         code=code,
-        entry=EntryRef("laminar.flows.entry:load", payload),
+        entry=entry,
         call=LayerEntry(execution).call,
         prepare=(lambda: None) if parameters is None else lambda: write_parameters(execution, parameters),
         cancel_on_failure=scheduler.on_failure == "cancel",
@@ -69,6 +64,23 @@ def run(
         source=source.file_of(flow),
     )
     local.run(order)
+
+
+def _for_other_processes(execution: ExecutionContract) -> tuple[Code, EntryRef]:
+    """Tell other processes where the code of a flow is, and what to make of it; nothing if none will ask."""
+    flow = execution.flow
+    if not flow.configuration.executor.leaves_process:
+        return source.NOWHERE, EntryRef(LOADER, None)
+    code, kind = source.locate(flow)
+    payload = {
+        "space": flow.name,
+        "run": execution.known_id,
+        "flow": kind,
+        "layers": list(flow.registry),
+        "datastore": pickled.dumps(flow.configuration.datastore),
+        "retry": execution.retry,
+    }
+    return code, EntryRef(LOADER, payload)
 
 
 class FlowProgram(Program):
@@ -91,11 +103,10 @@ class FlowProgram(Program):
 
     def enters(self, layer: str) -> bool:
         """Ask the entry hooks; all of them must say yes."""
-        found = self._hooks[layer][Kind.ENTRY]
-        if not found:
-            return True
         instance = self._execution.layer(layer)
-        answers = [hook(instance, *self._layers(hook)) for hook in found]
+        contexts = Contexts()
+        answers = contexts.enter((hook, (instance, *self._layers(hook))) for hook in self._hooks[layer][Kind.ENTRY])
+        contexts.leave()
         return all(answers)
 
     def splits(self, layer: str) -> int:

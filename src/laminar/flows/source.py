@@ -6,6 +6,7 @@ import os
 import sys
 
 from laminar.data.serde import pickled
+from laminar.errors import FlowError, UnpicklableArtifactError
 from laminar.flows.layer import Parameters
 from laminar.model.code import Code
 
@@ -16,8 +17,15 @@ if TYPE_CHECKING:
     from laminar.flows.layer import ExecutionContract, FlowContract
 
 
+#: For executors that do not leave this process.
+NOWHERE = Code(None, None, (), (), (), "")
+
+
 def locate(flow: FlowContract[ExecutionContract]) -> tuple[Code, tuple[str, str] | bytes]:
     """Find out how another process gets at a flow.
+
+    Raises:
+        FlowError: It has no address and cannot be pickled.
 
     Returns:
         How to load the code, and the flow's class as ``(module, qualified name)``; or, for a class that has no such
@@ -41,7 +49,13 @@ def locate(flow: FlowContract[ExecutionContract]) -> tuple[Code, tuple[str, str]
     code = Code(script, module, imports, tuple(map(str, sys.path)), tuple(sys.argv), os.getcwd())
     if addressed:
         return code, (type(flow).__module__, type(flow).__qualname__)
-    return code.replace(script=None, module=None), pickled.dumps(type(flow))
+    try:
+        return code.replace(script=None, module=None), pickled.dumps(type(flow))
+    except UnpicklableArtifactError as error:
+        raise FlowError(
+            f"Flow {flow.name} is defined where other processes cannot find it, and cannot be sent to them: {error}. "
+            "Define it and its layers at the top of a module, or use executors.Thread()."
+        ) from error
 
 
 def file_of(flow: FlowContract[ExecutionContract]) -> str | None:
