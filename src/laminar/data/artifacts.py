@@ -18,7 +18,7 @@ from laminar.model.action import Ref
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any, BinaryIO
 
     from laminar.data.contract import Blobs
@@ -79,13 +79,10 @@ class Artifacts:
                 "Resume the run: what made it will run again."
             ) from error
 
-    def exists(self, ref: Ref) -> bool:
-        """Tell whether the blob of a value is there and not empty."""
-        return bool(self._blobs.size(self._path(ref.hexdigest)))
-
-    def known(self) -> set[str]:
-        """List the digests that are there."""
-        return {name.removesuffix(".gz") for name in self._blobs.names(f"{self._space}/artifacts")}
+    def missing(self, refs: Iterable[Ref]) -> set[str]:
+        """List the digests of values whose blobs are not there."""
+        paths = {self._path(ref.hexdigest): ref.hexdigest for ref in refs}
+        return {paths[path] for path in self._blobs.missing(paths)}
 
     def _path(self, hexdigest: str) -> str:
         return path_of(self._space, hexdigest)

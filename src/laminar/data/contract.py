@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import BinaryIO
 
 
@@ -104,6 +105,10 @@ class Blobs(ABC):
     @abstractmethod
     def size(self, path: str) -> int | None:
         """Tell how many bytes a blob has; None if there is none of that name."""
+
+    def missing(self, paths: Iterable[str]) -> set[str]:
+        """List which of some blobs are not there, or empty."""
+        return {path for path in paths if not self.size(path)}
 
     @abstractmethod
     def names(self, prefix: str) -> list[str]:

@@ -19,10 +19,10 @@ class Reuser:
     """Looks into the datastore for what an earlier holder of the run has committed."""
 
     def __init__(self, program: Program, archives: Archives, artifacts: Artifacts) -> None:
-        """List the blobs that are there."""
+        """Begin with nothing looked up."""
         self._program = program
         self._archives = archives
-        self._known = artifacts.known()
+        self._artifacts = artifacts
         self._before: dict[str, Mapping[int, Mapping[str, Output]]] = {}
 
     def preview(self, order: Sequence[str]) -> list[Reuse]:
@@ -59,11 +59,14 @@ class Reuser:
 
     def splits(self, layer: str, count: int) -> Mapping[int, Mapping[str, Output]]:
         """Find the splits of an unfinished layer that can be kept."""
+        records = self._archives.splits(self._program.space, self._program.run, layer)
+        missing = self._artifacts.missing(ref for record in records.values() for ref in _refs(record))
         kept: dict[int, Mapping[str, Output]] = {}
-        for index, record in self._archives.splits(self._program.space, self._program.run, layer).items():
+        for index, record in records.items():
             if index >= count:
                 continue
-            if record.inputs == self._program.inputs(layer, index) and not self._missing(record):
+            whole = not any(ref.hexdigest in missing for ref in _refs(record))
+            if whole and record.inputs == self._program.inputs(layer, index):
                 kept[index] = record.outputs
             else:
                 self._archives.forget_split(self._key(layer, index))
@@ -82,20 +85,22 @@ class Reuser:
         return before is not None and before != outputs
 
     def _lost(self, layer: str, record: LayerRecord) -> list[str]:
-        if record.outputs is None:
-            return []
+        """Name the artifacts of a finished layer whose archives or blobs are gone, once for each."""
         lost = []
-        for name in record.outputs:
-            refs = self._archives.joined(self._program.space, self._program.run, layer, name)
-            if refs is None:
+        refs: list[tuple[str, Ref]] = []
+        for name in record.outputs or ():
+            joined = self._archives.joined(self._program.space, self._program.run, layer, name)
+            if joined is None:
                 output = self._archives.output(self._key(layer, 0), name)
-                refs = [None] if output is None else list(output.refs)
+                joined = [] if output is None else list(output.refs)
                 lost += [name] if output is None else []
-            lost += [name for ref in refs if ref is not None and ref.hexdigest not in self._known]
-        return lost
-
-    def _missing(self, record: SplitRecord) -> list[Ref]:
-        return [ref for output in record.outputs.values() for ref in output.refs if ref.hexdigest not in self._known]
+            refs += [(name, ref) for ref in joined if ref is not None]
+        missing = self._artifacts.missing(ref for _, ref in refs)
+        return lost + [name for name, ref in refs if ref.hexdigest in missing]
 
     def _key(self, layer: str, index: int) -> ActionKey:
         return ActionKey(self._program.space, self._program.run, layer, index)
+
+
+def _refs(record: SplitRecord) -> list[Ref]:
+    return [ref for output in record.outputs.values() for ref in output.refs]
