@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from types import CoroutineType, FunctionType, MappingProxyType
 
 from laminar.errors import FlowError
@@ -291,6 +292,8 @@ class Layer(Registrable):
 
         def __getattr__(self, name: str) -> Any:
             """Load an artifact, once."""
+            if name in RESERVED:
+                self._bound(name)
             if name.startswith("__") or BINDING not in vars(self):
                 raise AttributeError(
                     f"{type(self).__name__} has no attribute {name!r}. Make it with {type(self).__name__}({name}=…)."
@@ -336,9 +339,7 @@ def _returning_layer(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(self: Layer, *args: Any, **kwargs: Any) -> Layer:
         result = function(self, *args, **kwargs)
         if isinstance(result, CoroutineType):
-            import asyncio  # 40 ms, and only layers with an async body need it
-
-            asyncio.run(result)
+            _run_to_end(result)
         return self
 
     call.__name__, call.__qualname__ = function.__name__, function.__qualname__
@@ -348,6 +349,21 @@ def _returning_layer(function: Callable[..., Any]) -> Callable[..., Any]:
     if mark is not None:
         setattr(call, hooks.MARK, mark)
     return call
+
+
+def _run_to_end(body: CoroutineType[Any, Any, Any]) -> None:
+    """Run an asynchronous body; in a thread of its own where an event loop runs already, as in a notebook."""
+    import asyncio  # 40 ms, and only layers with an async body need it
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(body)
+        return
+    from concurrent.futures import ThreadPoolExecutor  # for the rare direct call inside an event loop
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(contextvars.copy_context().run, asyncio.run, body).result()
 
 
 def _reserved(kind: type, name: str) -> FlowError:
