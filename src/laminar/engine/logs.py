@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 BLOCK = 1 << 20
 
 
+def text_of(line: bytes) -> str:
+    """Give a line as text: what remains to be seen where it was written over, as progress bars do."""
+    return line.decode("utf-8", "replace").rstrip("\r").rpartition("\r")[2]
+
+
 class Logs:
     """Follows the logs of live attempts and tells an observer their lines."""
 
@@ -67,7 +72,7 @@ class _Follower:
         self._rest = lines.pop()
         if last and self._rest:
             lines.append(self._rest)
-        return [line.decode("utf-8", "replace").rpartition("\r")[2] for line in lines]
+        return [text_of(line) for line in lines]
 
     def close(self) -> None:
         if self._handle >= 0:

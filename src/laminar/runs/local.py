@@ -256,7 +256,7 @@ class _Run:
     def _raise(self, summary: Summary) -> None:
         resume = f"{RESUME}{resume_command(self._order.source, summary.run)}"
         if summary.stopped is not None:
-            if "SIGINT" in summary.stopped:
+            if summary.stopped.startswith("SIGINT "):
                 raise KeyboardInterrupt(resume)
             raise RunAbortedError(f"Run {summary.run} of {summary.space} was stopped: {summary.stopped}. {resume}")
         if summary.failures:
