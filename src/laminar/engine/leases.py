@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from laminar.errors import LedgerError
 from laminar.ledger.sql import LEASE, MEMORY, Ledger
 from laminar.model.action import Interrupt
 
@@ -49,8 +50,12 @@ class Heartbeat:
     def _beat(self) -> None:
         ledger: Ledger | None = None
         while not self._left.wait(BEAT):
-            ledger = ledger or Ledger(self._path)
-            if not ledger.extend(*self._what):
+            try:
+                ledger = ledger or Ledger(self._path)
+                held = ledger.extend(*self._what)
+            except LedgerError:
+                continue  # a beat is missed, such as while the disk is full
+            if not held:
                 self._deliver(Interrupt("another scheduler has taken the run", now=True))
                 break
         if ledger is not None:

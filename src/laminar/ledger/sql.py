@@ -6,6 +6,7 @@ One connection of the scheduler writes; changes are collected and written in one
 
 from __future__ import annotations
 
+import errno
 import itertools
 import operator
 import os
@@ -14,6 +15,7 @@ import time
 import apsw
 
 from laminar.errors import LedgerError, RunExistsError, RunHeldError, UnknownRunError, nearest
+from laminar.host import processes
 from laminar.host.processes import ProcessIdentity
 from laminar.ledger import queries
 from laminar.ledger.rows import ActionRow, AttemptRow, EventRow, GroupRow, ReasonRow, RunRow
@@ -30,6 +32,8 @@ MEMORY = ":memory:"
 #: Seconds that the word of a holder counts where its process cannot be seen.
 LEASE = 20.0
 BUSY_MILLISECONDS = 60_000
+#: Path, space, run and epoch of what schedulers of this process hold.
+_held: set[tuple[str, str, str, int]] = set()
 
 
 class Ledger:
@@ -47,6 +51,7 @@ class Ledger:
         """
         self.path = path
         self._pending: list[tuple[str, tuple[Any, ...]]] = []
+        self._claims: set[tuple[str, str, str, int]] = set()
         if not create and path != MEMORY and not os.path.exists(path):
             raise LedgerError(
                 f"There is no ledger at {path}: no run was recorded there. Name the folder of the runs with --root."
@@ -58,15 +63,12 @@ class Ledger:
             self._connection.set_busy_timeout(BUSY_MILLISECONDS)
             self._set_up()
         except (apsw.Error, OSError) as error:
-            raise LedgerError(f"The ledger at {path} cannot be opened: {error}.") from error
+            raise LedgerError(f"The ledger at {path} cannot be opened: {error}.{_room(path, error)}") from error
 
     def _set_up(self) -> None:
-        execute = self._connection.execute
         if self._version() != queries.SCHEMA_VERSION:
-            if self.path != MEMORY:
-                execute("PRAGMA journal_mode = WAL")
-            execute("BEGIN IMMEDIATE")
-            try:
+            self._write_ahead()
+            with self._transaction():
                 version = self._version()
                 if version > queries.SCHEMA_VERSION:
                     raise LedgerError(
@@ -74,21 +76,42 @@ class Ledger:
                         "Upgrade laminar, or name another folder."
                     )
                 if version == 0:
-                    execute(queries.SCHEMA)
-                    execute(f"PRAGMA user_version = {queries.SCHEMA_VERSION}")
-                execute("COMMIT")
-            except BaseException:
-                execute("ROLLBACK")
-                raise
-        execute("PRAGMA synchronous = NORMAL")
+                    self._connection.execute(queries.SCHEMA)
+                    self._connection.execute(f"PRAGMA user_version = {queries.SCHEMA_VERSION}")
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+
+    def _write_ahead(self) -> None:
+        """Turn on the write-ahead log. For this, SQLite gives up at once where others are about to do the same."""
+        deadline = time.monotonic() + BUSY_MILLISECONDS / 1000
+        while self.path != MEMORY:
+            try:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+            except apsw.BusyError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
 
     def _version(self) -> int:
         return int(self._connection.execute("PRAGMA user_version").fetchone()[0])  # type: ignore[index]
 
+    def _transaction(self) -> _Transaction:
+        return _Transaction(self._connection, self.path)
+
+    def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection.execute(query, values).fetchall()
+        except apsw.Error as error:
+            raise LedgerError(f"The ledger at {self.path} cannot be read: {error}.") from error
+
     def close(self) -> None:
-        """Write what is pending and close."""
-        self.flush()
-        self._connection.close()
+        """Write what is pending and close; runs that were taken through this ledger can be taken again."""
+        try:
+            self.flush()
+        finally:
+            _held.difference_update(self._claims)
+            self._connection.close()
 
     # Taking and leaving a run
 
@@ -111,11 +134,9 @@ class Ledger:
         """
         self.flush()
         now = time.time()
-        execute = self._connection.execute
-        execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             found = self.find(space, run)
-            if found is not None and found.held(now):
+            if found is not None and found.held(now) and not self._abandoned(found):
                 raise RunHeldError(
                     f"Run {run} of {space} is held by {found.holder}, since {_clock(found.started)}. "
                     "Wait for it, or end it with: laminar abort " + run
@@ -138,23 +159,31 @@ class Ledger:
                 "source": source,
                 "now": now,
             }
+            execute = self._connection.execute
             execute(queries.CLAIM_RUN, values)
             execute(queries.DROP_REQUESTS, (space, run))
             execute(queries.CLOSE_ATTEMPTS_OF_OLDER_HOLDERS, {"now": now, "space": space, "run": run, "epoch": epoch})
-            execute("COMMIT")
-        except BaseException:
-            execute("ROLLBACK")
-            raise
+        claim = (self.path, space, run, epoch)
+        self._claims.add(claim)
+        _held.add(claim)
         return epoch
+
+    def _abandoned(self, found: RunRow) -> bool:
+        """Tell whether a scheduler of this very process took a run and left it without being able to say so."""
+        return found.holder == processes.identity() and (self.path, found.space, found.run, found.epoch) not in _held
 
     def extend(self, space: str, run: str, epoch: int) -> bool:
         """Extend the lease on a run.
 
         Returns:
             False if the run is no longer held under that epoch.
+
+        Raises:
+            LedgerError: It cannot be written.
         """
-        self._connection.execute(queries.EXTEND_LEASE, (time.time() + LEASE, space, run, epoch))
-        return self._connection.changes() == 1
+        with self._transaction():
+            self._connection.execute(queries.EXTEND_LEASE, (time.time() + LEASE, space, run, epoch))
+            return self._connection.changes() == 1
 
     def end(self, space: str, run: str, epoch: int, state: State, error: str | None) -> None:
         """Record that a run has ended, with all that is pending."""
@@ -221,43 +250,40 @@ class Ledger:
         if not self._pending:
             return
         pending, self._pending = self._pending, []
-        execute = self._connection.execute
-        execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             for query, rows in itertools.groupby(pending, key=operator.itemgetter(0)):
                 self._connection.executemany(query, [row for _, row in rows])
-            execute("COMMIT")
-        except BaseException as error:
-            execute("ROLLBACK")
-            if isinstance(error, apsw.Error):
-                raise LedgerError(f"The ledger at {self.path} cannot be written: {error}.") from error
-            raise
 
     # Asking a scheduler from outside
 
     def request(self, space: str, run: str, kind: str, reason: str) -> None:
-        """Leave a request for the holder of a run."""
-        self._connection.execute(queries.PUT_REQUEST, (space, run, kind, reason, time.time()))
+        """Leave a request for the holder of a run.
+
+        Raises:
+            LedgerError: It cannot be written.
+        """
+        with self._transaction():
+            self._connection.execute(queries.PUT_REQUEST, (space, run, kind, reason, time.time()))
 
     def requested(self, space: str, run: str, kind: str) -> str | None:
         """Read a request to the holder of a run; the reason given, or None."""
-        row = self._connection.execute(queries.FIND_REQUEST, (space, run, kind)).fetchone()
-        return None if row is None else str(row[0])
+        rows = self._rows(queries.FIND_REQUEST, (space, run, kind))
+        return str(rows[0][0]) if rows else None
 
     def stamp(self) -> int:
         """Give a number that changes when another connection has written."""
-        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])  # type: ignore[index]
+        return int(self._rows("PRAGMA data_version")[0][0])
 
     # Reading
 
     def find(self, space: str, run: str) -> RunRow | None:
         """Find a run of a space."""
-        row = self._connection.execute(queries.FIND_RUN, (space, run)).fetchone()
-        return None if row is None else _run_row(row)
+        rows = self._rows(queries.FIND_RUN, (space, run))
+        return _run_row(rows[0]) if rows else None
 
     def runs(self, limit: int = 50) -> list[RunRow]:
         """List runs, the newest first."""
-        return [_run_row(row) for row in self._connection.execute(queries.LIST_RUNS, (limit,))]
+        return [_run_row(row) for row in self._rows(queries.LIST_RUNS, (limit,))]
 
     def runs_of(self, run: str) -> list[RunRow]:
         """Find the runs of an id, or of its unambiguous beginning: one for each flow of a chain, oldest first.
@@ -265,35 +291,35 @@ class Ledger:
         Raises:
             UnknownRunError: There is none, or several ids begin so.
         """
-        found = [_run_row(row) for row in self._connection.execute(queries.FIND_RUNS_BY_ID, (run,))]
-        found = found or [_run_row(row) for row in self._connection.execute(queries.FIND_RUNS_BY_PREFIX, (run,))]
+        found = [_run_row(row) for row in self._rows(queries.FIND_RUNS_BY_ID, (run,))]
+        found = found or [_run_row(row) for row in self._rows(queries.FIND_RUNS_BY_PREFIX, (run,))]
         ids = {row.run for row in found}
         if len(ids) == 1 and run:
             return found
-        known = ids or [row[0] for row in self._connection.execute(queries.LIST_RUN_IDS)]
+        known = ids or [row[0] for row in self._rows(queries.LIST_RUN_IDS)]
         raise UnknownRunError(
             f"{'More than one run begins' if ids else 'No run is known'} as {run!r}.{nearest(run, known)}"
         )
 
     def groups(self, space: str, run: str) -> list[GroupRow]:
         """List the layers of a run with the counts of their splits."""
-        rows = self._connection.execute(queries.LIST_GROUPS, (space, run))
+        rows = self._rows(queries.LIST_GROUPS, (space, run))
         return [GroupRow(row[0], State(row[1]), *row[2:]) for row in rows]
 
     def actions(
         self, space: str, run: str, name: str | None = None, limit: int = -1, offset: int = 0
     ) -> list[ActionRow]:
         """List the actions of a run, or of one layer of it."""
-        rows = self._connection.execute(queries.LIST_ACTIONS, (space, run, name, limit, offset))
+        rows = self._rows(queries.LIST_ACTIONS, (space, run, name, limit, offset))
         return [ActionRow(row[0], row[1], State(row[2]), *row[3:]) for row in rows]
 
     def reasons(self, space: str, run: str, state: State) -> list[ReasonRow]:
         """List why actions are in a state, by layer, the most common reason first."""
-        return [ReasonRow(*row) for row in self._connection.execute(queries.LIST_REASONS, (space, run, state.value))]
+        return [ReasonRow(*row) for row in self._rows(queries.LIST_REASONS, (space, run, state.value))]
 
     def attempts(self, space: str, run: str, name: str | None = None, index: int | None = None) -> list[AttemptRow]:
         """List the attempts of a run, of a layer, or of a split, oldest first."""
-        rows = self._connection.execute(queries.LIST_ATTEMPTS, (space, run, name, index))
+        rows = self._rows(queries.LIST_ATTEMPTS, (space, run, name, index))
         return [
             AttemptRow(name, split, number, epoch, State(state), *rest)
             for name, split, number, epoch, state, *rest in rows
@@ -301,7 +327,46 @@ class Ledger:
 
     def events(self, space: str, run: str) -> list[EventRow]:
         """List what happened in a run, oldest first."""
-        return [EventRow(*row) for row in self._connection.execute(queries.LIST_EVENTS, (space, run))]
+        return [EventRow(*row) for row in self._rows(queries.LIST_EVENTS, (space, run))]
+
+
+class _Transaction:
+    """A transaction that takes the right to write at once. What SQLite refuses becomes a :class:`LedgerError`."""
+
+    def __init__(self, connection: apsw.Connection, path: str) -> None:
+        self._connection = connection
+        self._path = path
+
+    def __enter__(self) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except apsw.Error as error:
+            raise self._refused(error) from error
+
+    def __exit__(self, _: object, raised: BaseException | None, __: object) -> None:
+        try:
+            if raised is None:
+                self._connection.execute("COMMIT")
+        except apsw.Error as error:
+            raised = error
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+        if isinstance(raised, apsw.Error):
+            raise self._refused(raised) from raised
+
+    def _refused(self, error: apsw.Error) -> LedgerError:
+        return LedgerError(f"The ledger at {self._path} cannot be written: {error}.{_room(self._path, error)}")
+
+
+def _room(path: str, error: Exception) -> str:
+    """Say how much room there is, if that is what was missing."""
+    if not isinstance(error, apsw.FullError) and getattr(error, "errno", None) != errno.ENOSPC:
+        return ""
+    try:
+        room = os.statvfs(os.path.dirname(path))
+    except (OSError, AttributeError):
+        return " Free some space and resume the run."
+    return f" {room.f_bavail * room.f_frsize:,} bytes are free there. Free some space and resume the run."
 
 
 def _run_row(row: tuple[Any, ...]) -> RunRow:
