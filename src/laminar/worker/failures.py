@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import traceback
-
 from laminar.data.serde import pickled
-from laminar.errors import AttemptExitedError, LaminarError, NonRecoverableError
+from laminar.errors import AttemptExitedError, NonRecoverableError
 from laminar.model.action import Failure
-
-PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from laminar.worker.loading import own_traceback, passed_users_code
 
 
 def describe(error: BaseException) -> Failure:
     """Turn an exception into what can be handed on and kept.
 
-    The traceback begins at the user's first frame. ``sys.exit`` becomes :class:`AttemptExitedError`, so that it ends
+    The traceback shows the user's frames. ``sys.exit`` becomes :class:`AttemptExitedError`, so that it ends
     the attempt, not the process that hears of it.
     """
     text = _traceback_of(error)
@@ -41,13 +37,9 @@ def _text(error: BaseException) -> str:
 
 
 def _traceback_of(error: BaseException) -> str:
-    frames = error.__traceback__
-    while frames is not None and frames.tb_frame.f_code.co_filename.startswith(PACKAGE) and frames.tb_next is not None:
-        frames = frames.tb_next
-    if frames is None or isinstance(error, LaminarError):
-        return ""
+    """Give the traceback without laminar's own frames; empty if there are no others."""
     try:
-        return "".join(traceback.format_exception(type(error), error, frames))
+        return own_traceback(error) if passed_users_code(error) else ""
     except Exception as second:
         return f"<its traceback could not be made: {type(second).__name__}>"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from contextlib import suppress
 
 from laminar.errors import CodeLoadError
 from laminar.worker.assignment import Reached
@@ -96,8 +97,8 @@ def execute(module: ModuleType, loader: Loader) -> ModuleType:
 def name_main() -> None:
     """Let the script that runs as ``__main__`` be found by its name too, unless another module bears that.
 
-    Values of a run that ``laminar run main.py`` has begun name their classes ``main.Row``. Importing the script a second
-    time would make other classes, and call its flows.
+    Values of a run that ``laminar run main.py`` has begun name their classes ``main.Row``. Importing the script a
+    second time would make other classes, and call its flows.
     """
     main = sys.modules["__main__"]
     name, suffix = os.path.splitext(os.path.basename(getattr(main, "__file__", None) or ""))
@@ -111,10 +112,8 @@ def _run_as_main(code: CodeType, path: str, package: str | None) -> ModuleType:
     main.__package__ = package
     main.__dict__["__builtins__"] = __builtins__
     sys.modules["__main__"] = main
-    try:
+    with suppress(Reached):
         exec(code, main.__dict__)  # noqa: S102 - the user's own script
-    except Reached:
-        pass
     name_main()
     return main
 
@@ -133,12 +132,17 @@ def _run_module(name: str) -> None:
 NOT_USERS = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep, "<frozen")
 
 
-def is_users(error: BaseException) -> bool:
-    """Tell whether an exception was raised in this process by code that is not laminar's."""
+def passed_users_code(error: BaseException) -> bool:
+    """Tell whether an exception came through code that laminar has called, and so has frames to show."""
     frames = error.__traceback__
-    while frames is not None and frames.tb_next is not None:
+    inside = False
+    while frames is not None:
+        ours = frames.tb_frame.f_code.co_filename.startswith(NOT_USERS)
+        if inside and not ours:
+            return True
+        inside = inside or ours
         frames = frames.tb_next
-    return frames is not None and not frames.tb_frame.f_code.co_filename.startswith(NOT_USERS)
+    return False
 
 
 def own_traceback(error: BaseException) -> str:

@@ -1,0 +1,1 @@
+"""The command line: run, look at, follow, resume and abort runs."""

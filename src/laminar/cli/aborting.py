@@ -1,0 +1,125 @@
+"""``laminar abort``: ending a run from another process."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from laminar.cli import answers, endings, options
+from laminar.cli.looking import ledger_of
+from laminar.model.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from laminar.ledger.rows import RunRow
+    from laminar.ledger.sql import Ledger
+
+#: Seconds between looks, while it is waited for the end of a run.
+GLANCE = 0.1
+
+
+@click.command("abort", short_help="Stop a run.")
+@click.argument("run", metavar="ID")
+@click.option("--reason", default="", help="Why, as the run's error will say.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for its end.",
+)
+@options.output
+@options.root
+@options.common
+def abort(run: str, reason: str, timeout: float, output: str, root: str) -> int:
+    """Stop the run ID: its scheduler is asked to stop what runs, and to start nothing more.
+
+    A run whose scheduler has died is marked as cancelled. An aborted run can be resumed. ID may be abbreviated.
+    """
+    ledger = ledger_of(root)
+    parts = ledger.runs_of(run)
+    parts = [part for part in parts if not part.state.terminal] or parts[-1:]
+    deadline = time.monotonic() + timeout
+    why = f"aborted: {reason}" if reason else "aborted"
+    abortions = [_abort(ledger, part, why, deadline, root) for part in parts]
+    if output == options.JSON:
+        flows = [{"flow": end.run.space, "state": end.run.state.value, "message": end.sentence} for end in abortions]
+        answers.as_json({"run": parts[0].run, "flows": flows})
+    for end in abortions:
+        (answers.complain if end.code else answers.remark)(end.sentence)
+    return max(end.code for end in abortions)
+
+
+class Abortion(Value, frozen=True):
+    """How the attempt to abort a run ended.
+
+    Attributes:
+        run: The run, as it is now.
+        code: The exit code.
+        sentence: What happened, for people.
+    """
+
+    run: RunRow
+    code: int
+    sentence: str
+
+
+def _abort(ledger: Ledger, part: RunRow, reason: str, deadline: float, root: str) -> Abortion:
+    """End a run: ask who drives it, or do it here if nobody does."""
+    from laminar.errors import RunHeldError  # loaded by then, but not for help texts
+
+    asked = False
+    name = f"Run {part.run} of {part.space}"
+    while True:
+        now = ledger.find(part.space, part.run) or part
+        if now.state.terminal:
+            return _ended(now, name, asked)
+        if not now.held(time.time()):
+            try:
+                return _mark(ledger, now, reason, name, root)
+            except RunHeldError:
+                continue  # somebody has resumed it meanwhile
+        if not asked:
+            ledger.request(now.space, now.run, "abort", reason)
+            asked = True
+        if time.monotonic() >= deadline:
+            still = f"{name} was asked to stop, and has not yet: {now.holder} still drives it."
+            return Abortion(now, endings.FAILED, f"{still} Wait, or kill that process and abort again.")
+        time.sleep(GLANCE)
+
+
+def _ended(run: RunRow, name: str, asked: bool) -> Abortion:
+    from laminar.model.states import State  # loaded by then, but not for help texts
+
+    cancelled = run.state is State.CANCELLED
+    if asked and cancelled:
+        return Abortion(run, endings.DONE, f"{name} is aborted.")
+    if asked:
+        return Abortion(run, endings.FAILED, f"{name} came to its end before it could be aborted: {run.state.value}.")
+    code = endings.DONE if cancelled else endings.MISUSED
+    return Abortion(run, code, f"{name} has ended already: {run.state.value}.")
+
+
+def _mark(ledger: Ledger, run: RunRow, reason: str, name: str, root: str) -> Abortion:
+    """Write down that a run which nobody drives is cancelled, and end what is left of it.
+
+    Raises:
+        RunHeldError: Somebody has taken it meanwhile.
+    """
+    from laminar.data.archives import Archives  # 15 ms that help texts do not need
+    from laminar.data.local import LocalBlobs
+    from laminar.host import processes
+    from laminar.model.states import State
+
+    epoch = ledger.claim(run.space, run.run, processes.identity(), None, resume=True)
+    processes.sweep(f"{run.run}/{run.space}/")
+    archives = Archives(LocalBlobs(root))
+    state = archives.state(run.space, run.run)
+    if state is not None:
+        archives.write_state(run.space, run.run, {**state, "state": State.CANCELLED.value, "ended": time.time()})
+    ledger.end(run.space, run.run, epoch, State.CANCELLED, reason)
+    ended = ledger.find(run.space, run.run) or run
+    died = f"Its scheduler, {run.holder}, had died"
+    return Abortion(ended, endings.DONE, f"{name} is aborted. {died}, so it was only marked as cancelled.")

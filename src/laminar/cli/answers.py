@@ -1,0 +1,62 @@
+"""Answers on standard output, as tables or JSON; remarks on standard error."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+
+import click
+
+from laminar.console import words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+GAP = "  "
+
+
+def remark(text: str) -> None:
+    """Say something that is no answer, unless it should be quiet."""
+    if not words.silenced():
+        complain(text)
+
+
+def complain(text: str) -> None:
+    """Say what is wrong; text of several lines may hold a traceback."""
+    first, *rest = text.splitlines() or [""]
+    for line in (f"laminar: {first}", *rest):
+        click.echo(words.clean(line), err=True)
+
+
+def as_json(plain: Any) -> None:
+    """Answer in JSON."""
+    click.echo(json.dumps(plain, indent=2))
+
+
+def line(text: str) -> None:
+    """Answer a line."""
+    click.echo(words.clean(text))
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Answer a table; in a terminal the last column is cut where the line ends."""
+    cells = [list(headers), *([words.clean(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headers))]
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for row in cells:
+        text = GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        click.echo(text if room is None or len(text) <= room else f"{text[: room - 1]}…")
+
+
+def clock(moment: float | None) -> str:
+    """Say when something was."""
+    return "" if moment is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+
+
+def took(seconds: float | None) -> str:
+    """Say how long something took."""
+    return "" if seconds is None else words.duration(seconds)

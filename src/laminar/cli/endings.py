@@ -1,0 +1,96 @@
+"""How a command ends: what is said of an error, and the exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from laminar.cli import answers
+from laminar.console import words
+from laminar.errors import (
+    CodeLoadError,
+    FlowError,
+    LaminarError,
+    LedgerError,
+    RunAbortedError,
+    RunExistsError,
+    UnknownRunError,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
+MISUSES = (FlowError, CodeLoadError, UnknownRunError, RunExistsError, LedgerError)
+
+
+def exit_code(command: Callable[[], int | None]) -> int:
+    """Carry out a command, and say of an error what there is to say, never with a traceback of laminar's own.
+
+    Returns:
+        0; 1 if a run failed or was stopped; 2 if the command was used wrongly; 130 for Ctrl-C.
+    """
+    try:
+        return command() or DONE
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains when it flushes
+        return FAILED
+    except LaminarError as error:
+        answers.complain(f"{error}")
+        return MISUSED if isinstance(error, MISUSES) else FAILED
+    except Exception as error:
+        answers.complain(f"{type(error).__name__}: {error}")
+        return FAILED
+
+
+def after_run(error: BaseException) -> int:
+    """Say of an error that a run has ended with what the display has not said.
+
+    Returns:
+        The exit code.
+    """
+    trace = _traceback(error)
+    said = [trace] if trace else []
+    if _silent():
+        stopped = isinstance(error, (KeyboardInterrupt, RunAbortedError))
+        head = str(error) if stopped else f"{type(error).__name__}: {error}"
+        said = [head, *said, *(note for note in _notes(error) if note != trace)]
+    if said:
+        answers.complain("\n".join(said))
+    return INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED
+
+
+def is_of_run(error: BaseException) -> bool:
+    """Tell whether a run has ended with an error, rather than not begun, or the file around it failed."""
+    from laminar.runs.local import RESUME  # loaded by then, but not for help texts
+
+    return any(text.startswith(RESUME) for text in _notes(error)) or RESUME in str(error)
+
+
+def _notes(error: BaseException) -> list[str]:
+    return list(getattr(error, "__notes__", ()))
+
+
+def _silent() -> bool:
+    """Tell whether the display has said nothing, as the command line or the flow wanted."""
+    from laminar.flows.flow import made  # loaded by then, but not for help texts
+
+    return words.silenced() or any(flow.configuration.scheduler.quiet for flow in made)
+
+
+def _traceback(error: BaseException) -> str:
+    """Give the traceback of the user's code: the remote one, or that of a hook; empty if there is none."""
+    from laminar.worker import loading  # loaded by then, but not for help texts
+
+    remote = next((note for note in _notes(error) if note.startswith("Raised in ") and "\n" in note), "")
+    if remote:
+        return remote
+    return loading.own_traceback(error).rstrip() if loading.passed_users_code(error) else ""

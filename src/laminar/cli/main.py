@@ -1,0 +1,37 @@
+"""The ``laminar`` program.
+
+Only click is imported here, and each command imports what it needs, so that ``laminar --help`` takes little more than
+starting Python.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from laminar.cli import endings, options
+from laminar.cli.aborting import abort
+from laminar.cli.looking import get
+from laminar.cli.printed import logs
+from laminar.cli.running import graph, resume, run
+
+
+@click.group("laminar", context_settings=options.CONTEXT)
+@options.common
+def program() -> None:
+    """Run flows, and look at their runs.
+
+    Exit codes: 0 done; 1 a run failed or was stopped; 2 wrong use; 130 Ctrl-C.
+    """
+
+
+for command in (run, resume, get, logs, abort, graph):
+    program.add_command(command)
+
+
+def main() -> None:
+    """Carry out the command line, and end the process."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    sys.exit(endings.exit_code(lambda: program.main(prog_name="laminar", standalone_mode=False)))

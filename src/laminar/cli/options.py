@@ -1,0 +1,49 @@
+"""Options that many commands share."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from laminar import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar
+
+    CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+TABLE, JSON = "table", "json"
+
+
+def _quiet(context: click.Context, option: click.Parameter, wanted: bool) -> None:  # noqa: ARG001 - click's callback
+    if wanted:
+        os.environ["LAMINAR_QUIET"] = "1"  # read by the display, also where FILE makes the flow
+
+
+def common(command: CommandT) -> CommandT:
+    """Add the options that every command has."""
+    command = click.version_option(__version__, prog_name="laminar", message="%(prog)s %(version)s")(command)
+    return click.option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        expose_value=False,
+        callback=_quiet,
+        help="Print only answers and errors. LAMINAR_QUIET=1 says so too.",
+    )(command)
+
+
+output = click.option(
+    "-o", "--output", type=click.Choice([TABLE, JSON]), default=TABLE, show_default=True, help="Form of the answer."
+)
+root = click.option(
+    "--root",
+    default=".laminar",
+    show_default=True,
+    metavar="FOLDER",
+    help="Folder of the ledger and the logs: the root of a local datastore.",
+)
