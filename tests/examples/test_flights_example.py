@@ -65,3 +65,4 @@ def test_a_month_with_too_many_cancellations_is_set_aside(tmp_path, flights, tab
     assert execution.layer(flights["Rank"]).airports["mean delay"].to_dict() == pytest.approx(expected)
     assert "Columbia Metropolitan" in ended.stdout
     assert "Months set aside: 2." in ended.stdout
+    assert "Transform[1]: caught " in ended.stderr

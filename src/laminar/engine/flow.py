@@ -210,6 +210,8 @@ class FlowRun:
             self._carry_out(self._plan.split_failed(layer, index, failed.where()))
             return
         self._actions.committed(settled, None if caught_text is None else f"caught {caught_text}")
+        if caught_text is not None:
+            self._observer.notice(f"{layer}[{index}]: caught {caught_text}"[:500])
         self._joins[layer].add(index, manifest.outputs)
         self._carry_out(self._plan.split_succeeded(layer, index))
 
@@ -295,7 +297,8 @@ class FlowRun:
         return []
 
     def _end_layer(self, layer: str, state: State, reason: str | None) -> None:
-        seconds = time.monotonic() - self._began.get(layer, time.monotonic())
+        now = time.monotonic()
+        seconds = now - self._began.get(layer, now)
         self._layers[layer] = (state.value, seconds)
         space, run = self._program.space, self._program.run
         self._ledger.group(space, run, layer, state, reason=reason, ended=time.time())

@@ -144,12 +144,11 @@ class _Run:
         self._holder = processes.identity()
         self._began = time.monotonic()
         self._started = time.time()
+        self._begun = order.resume
 
     def run(self) -> Summary:
         order, ledger, program = self._order, self._state.ledger, self._program
-        if not order.resume and ledger.find(program.space, program.run) is None:
-            self._refuse_known()
-        self._epoch = ledger.claim(program.space, program.run, self._holder, order.source, resume=order.resume)
+        self._epoch = self._claim()
         with (
             Interrupts(self._events.put),
             Heartbeat(ledger.path, program.space, program.run, self._epoch, self._events.put),
@@ -169,14 +168,23 @@ class _Run:
         self._raise(summary)
         return summary
 
-    def _refuse_known(self) -> None:
-        """Refuse to begin a run that the datastore knows, though the ledger does not."""
-        archives, program = self._order.archives, self._program
-        if archives.layers(program.space, program.run):
+    def _claim(self) -> int:
+        """Take the run.
+
+        One that ended before its parameters were kept has not begun: it cannot be resumed, and its id is free.
+
+        Raises:
+            RunExistsError: It exists, and is not to be resumed.
+        """
+        order, ledger, program = self._order, self._state.ledger, self._program
+        begun = order.resume or bool(order.archives.layers(program.space, program.run))
+        if begun and not order.resume and ledger.find(program.space, program.run) is None:
             raise RunExistsError(
-                f"Run {program.run} of {program.space} exists already in {archives.blobs.root}. "
+                f"Run {program.run} of {program.space} exists already in {order.archives.blobs.root}. "
                 "Go on with it by resume(), or choose another id."
             )
+        resume = order.resume or not begun
+        return ledger.claim(program.space, program.run, self._holder, order.source, resume=resume)
 
     def _drive(self) -> Summary:
         order, program = self._order, self._program
@@ -188,8 +196,9 @@ class _Run:
         host = Host(self._events.put, self._call, order.code, order.entry, label, self._state.private)
         session = order.executor.open(host)
         try:
-            self._write_state(State.RUNNING, None, None)
             order.prepare()
+            self._begun = True
+            self._write_state(State.RUNNING, None, None)
             plan = Plan(program.nodes(), cancel_on_failure=order.cancel_on_failure)
             logs = Logs(self._state.logs, self._observer)
             reuser = Reuser(program, order.archives, order.artifacts) if order.resume else None
@@ -221,17 +230,20 @@ class _Run:
 
     def _end_in_error(self, error: BaseException) -> None:
         """Record that the run could not go on; what cannot be recorded is said in the error's notes."""
-        resume = f"{RESUME}{resume_command(self._order.source, self._program.run)}"
-        error.add_note(resume)
-        self._observer.notice(f"failed: {type(error).__name__}: {error}")
-        self._observer.notice(resume)
+        text = f"{type(error).__name__}: {error}"
+        self._observer.notice(f"failed: {text}")
+        if self._begun:
+            resume = f"{RESUME}{resume_command(self._order.source, self._program.run)}"
+            error.add_note(resume)
+            self._observer.notice(resume)
         try:
-            self._end(State.FAILED, f"{type(error).__name__}: {error}", None)
+            self._end(State.FAILED, text, None)
         except LaminarError as second:
             error.add_note(f"That the run failed could not be recorded either: {second}")
 
     def _end(self, state: State, error: str | None, failed: Failed | None) -> None:
-        self._write_state(state, time.time(), failed)
+        if self._begun:
+            self._write_state(state, time.time(), failed)
         self._state.ledger.end(self._program.space, self._program.run, self._epoch, state, error)
 
     def _write_state(self, state: State, ended: float | None, failed: Failed | None) -> None:
