@@ -205,13 +205,15 @@ class Execution:
         """Run the flow under this execution's flow; see :meth:`Flow.__call__`."""
         from laminar.flows import resuming  # the command line may have asked this process to resume instead
 
-        wanted = resuming.wanted(id)
+        wanted = resuming.wanted()
         if wanted is not None:
             execution = self(wanted)
             if wanted in self.flow.configuration.datastore.archives.runs(self.flow.name):
                 execution.resume()
                 resuming.note(execution)
-            return execution
+                return execution
+            if id != wanted:  # the next part of a chain, which had not begun, names the run that it goes on with
+                return execution
         dependencies = self.flow.dependencies
         self.flow.nodes(dependencies)
         Parameters(**parameters)  # refuses the names that no artifact can have

@@ -22,16 +22,9 @@ def resumed() -> list[ExecutionContract]:
     return list(_resumed)
 
 
-def wanted(run: str | None) -> str | None:
-    """Tell which run a call should go on with.
-
-    Args:
-        run: The id that the call names; a chain names the one it goes on with.
-
-    Returns:
-        The id of the run; None if the call should run as ever.
-    """
-    return None if run == _wanted else _wanted
+def wanted() -> str | None:
+    """Tell which run calls should go on with; None if they should run as ever."""
+    return _wanted
 
 
 def note(execution: ExecutionContract) -> None:
