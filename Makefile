@@ -33,7 +33,7 @@ chaos: .venv/.test ## Kill, fill and interrupt at full counts; takes long
 	@LAMINAR_CHAOS=full $(PYTEST) -m chaos tests/chaos $(ARGS)
 
 docs: .venv/.test ## Build the site into site/
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Built site/index.html"
 
 clean: ## Remove what was built and cached; keeps .venv and the runs in .laminar
