@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from laminar import Flow, Layer, Parameters
+
 PROGRAM = """
 import os, sys, threading
 from laminar import Flow, Layer, Parameters
@@ -63,3 +67,15 @@ def test_a_run_whose_parameters_cannot_be_kept_has_not_begun_and_offers_no_resum
     assert "Resume with" not in refused.stderr
     assert "laminar resume" not in refused.stderr
     assert start(tmp_path, "begin").stdout == "why\n"
+
+
+def test_a_run_without_parameters_says_so_when_one_is_read(memory) -> None:
+    class AskFlow(Flow): ...
+
+    @AskFlow.register
+    class Ask(Layer):
+        def __call__(self, parameters: Parameters) -> None:
+            self.answer = parameters.question
+
+    with pytest.raises(AttributeError, match=r"of AskFlow was given no parameter 'question'\. It was given none\."):
+        memory(AskFlow)()

@@ -219,7 +219,7 @@ def test_a_parameter_that_was_not_given_is_named(memory: Any) -> None:
         def __call__(self, parameters: Parameters) -> None:
             parameters.greting  # noqa: B018
 
-    with pytest.raises(AttributeError, match="Parameters .* has no artifact 'greting'. Did you mean 'greeting'"):
+    with pytest.raises(AttributeError, match="was given no parameter 'greting'. Did you mean 'greeting'"):
         memory(F)(greeting="hi")
 
 
@@ -297,7 +297,7 @@ def test_an_item_that_cannot_be_pickled_is_named_with_its_position(memory: Any) 
 
 @pytest.mark.parametrize("name", RESERVED)
 def test_a_reserved_name_cannot_be_assigned(name: str) -> None:
-    message = rf"Source\.{name}: the name '{name}' is laminar's own and cannot be an artifact"
+    message = rf"Source\.{name}: the name '{name}' is laminar's own and can be no artifact"
     with pytest.raises(FlowError, match=message):
         setattr(Source(), name, 1)
     with pytest.raises(FlowError, match=message):
@@ -566,6 +566,32 @@ def test_an_accessor_handed_on_refers_to_the_same_blobs(local: Any) -> None:
     assert list(layer.again) == ["a", "b", "c"]
     assert layer.part == ["b", "c"]
     assert layer.again.refs == flow.execution.layer(Shards).foo.refs
+
+
+def test_an_accessor_inside_another_value_is_kept_as_a_list(memory: Any) -> None:
+    class F(Flow): ...
+
+    F.register(Shards)
+
+    @F.register
+    class B(Layer):
+        def __call__(self, shards: Shards) -> None:
+            self.inside = {"all": shards.foo}
+
+    assert memory(F)(items=list("abc")).layer(B).inside == {"all": ["a", "b", "c"]}
+
+
+def test_an_accessor_of_another_flow_is_kept_by_its_values(memory: Any) -> None:
+    class F(Flow): ...
+
+    other = memory(Sharding)(items=[1, 2]).layer(Shards)
+
+    @F.register
+    class B(Layer):
+        def __call__(self) -> None:
+            self.foo = other.foo
+
+    assert memory(F)().layer(B).foo == [1, 2]
 
 
 def test_memory_keeps_pickled_copies_and_not_references(memory: Any) -> None:

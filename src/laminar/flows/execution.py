@@ -172,10 +172,13 @@ class Execution:
         return [ref for output in outputs for ref in ((None,) if output is None else output.refs)]
 
     def _missing(self, layer: Layer, name: str) -> NotAssignedError:
-        message = f"Layer {layer.name} of execution {self.id} has no artifact {name!r}."
-        if not self.is_finished(layer.name) and layer.name != Parameters.__name__:
-            return NotAssignedError(f"{message} Layer {layer.name} has not finished.")
         known = self.flow.configuration.datastore.archives.outputs(self.flow.name, self.known_id, layer.name)
+        if layer.name == Parameters.__name__:
+            given = nearest(name, known) if known else " It was given none."
+            return NotAssignedError(f"Execution {self.id} of {self.flow.name} was given no parameter {name!r}.{given}")
+        message = f"Layer {layer.name} of execution {self.id} has no artifact {name!r}."
+        if not self.is_finished(layer.name):
+            return NotAssignedError(f"{message} Layer {layer.name} has not finished.")
         return NotAssignedError(message + nearest(name, known))
 
     def has(self, layer: str) -> bool:
