@@ -6,6 +6,7 @@ import os
 import sys
 
 from laminar.errors import CodeLoadError, FlowError, nearest
+from laminar.model.tracebacks import own_traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def load(file: str, flow: str) -> ModuleType:
     try:
         return loading.execute(module_from_spec(spec), loader)
     except (Exception, SystemExit) as error:
-        raise CodeLoadError(f"{file} could not be imported:\n{loading.own_traceback(error).rstrip()}") from None
+        raise CodeLoadError(f"{file} could not be imported:\n{own_traceback(error).rstrip()}") from None
     finally:
         assignment.assign(None)
 

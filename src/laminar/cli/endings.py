@@ -18,6 +18,7 @@ from laminar.errors import (
     RunExistsError,
     UnknownRunError,
 )
+from laminar.model.tracebacks import users_traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def after_run(error: BaseException) -> int:
     if _silent():
         stopped = isinstance(error, (KeyboardInterrupt, RunAbortedError))
         head = str(error) if stopped else f"{type(error).__name__}: {error}"
-        said = [head, *said, *(note for note in _notes(error) if note != trace)]
+        said = [trace or head, *(note for note in _notes(error) if note != trace)]
     if said:
         answers.complain("\n".join(said))
     return INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED
@@ -88,9 +89,7 @@ def _silent() -> bool:
 
 def _traceback(error: BaseException) -> str:
     """Give the traceback of the user's code: the remote one, or that of a hook; empty if there is none."""
-    from laminar.worker import loading  # loaded by then, but not for help texts
-
     remote = next((note for note in _notes(error) if note.startswith("Raised in ") and "\n" in note), "")
     if remote:
         return remote
-    return loading.own_traceback(error).rstrip() if loading.passed_users_code(error) else ""
+    return users_traceback(error).rstrip()

@@ -11,6 +11,7 @@ import click
 
 from laminar.cli import answers, code, endings, options
 from laminar.errors import CodeLoadError, ExecutionError, FlowError, LaminarError, UnknownRunError, nearest
+from laminar.model.tracebacks import own_traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ def _execute(path: str, run: str) -> None:
     except Exception as error:
         if endings.is_of_run(error) or (isinstance(error, LaminarError) and not isinstance(error, FlowError)):
             raise
-        trace = loading.own_traceback(error).rstrip()
+        trace = own_traceback(error).rstrip()
         if resuming.resumed():
             raise ExecutionError(f"{path} failed after its run:\n{trace}") from None
         if made and not _having(made, run):

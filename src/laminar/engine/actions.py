@@ -18,6 +18,7 @@ from laminar.engine.failures import exception_of
 from laminar.model.action import Ended, Request
 from laminar.model.ids import ActionKey, AttemptKey
 from laminar.model.states import Outcome, State
+from laminar.model.tracebacks import users_traceback
 from laminar.model.value import Value
 
 TYPE_CHECKING = False
@@ -208,7 +209,13 @@ class Actions:
 
     def _unsubmitted(self, waiting: Waiting, error: Exception) -> Settled:
         where = Failed(
-            waiting.layer, waiting.index, waiting.splits, waiting.number - 1, error, "a submission hook raised", ""
+            layer=waiting.layer,
+            index=waiting.index,
+            splits=waiting.splits,
+            attempts=waiting.number - 1,
+            error=error,
+            reason="a submission hook raised",
+            traceback=users_traceback(error),
         )
         self._ledger.settle(
             self._action(waiting.layer, waiting.index), self._epoch, State.FAILED, _line(error), time.time()
@@ -304,9 +311,14 @@ class Actions:
         if state is State.CANCELLED:
             return settled.replace(cancelled=True)
         failure = ended.manifest.failure if ended.manifest is not None else None
+        traceback = failure.traceback if failure is not None else ""
         bare = Failed(waiting.layer, waiting.index, waiting.splits, waiting.number, ValueError(), decision.reason, "")
-        error = hook_error or exception_of(ended, f"{bare.where()}, attempt {waiting.number}")
-        return settled.replace(failed=bare.replace(error=error, traceback=failure.traceback if failure else ""))
+        if hook_error is not None:
+            error: BaseException = hook_error
+            traceback = users_traceback(hook_error)
+        else:
+            error = exception_of(ended, f"{bare.where()}, attempt {waiting.number}")
+        return settled.replace(failed=bare.replace(error=error, traceback=traceback))
 
     def _action(self, layer: str, index: int) -> ActionKey:
         return ActionKey(self._program.space, self._program.run, layer, index)

@@ -13,6 +13,7 @@ from laminar.errors import DataError
 from laminar.model.action import Ended, Interrupt, SessionLost
 from laminar.model.ids import ActionKey
 from laminar.model.states import State
+from laminar.model.tracebacks import users_traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -247,7 +248,8 @@ class FlowRun:
         try:
             return act(layer)
         except Exception as error:
-            self._fail(Failed(layer, None, None, 0, error, "a hook or the count of its splits raised", ""))
+            why = "a hook or the count of its splits raised"
+            self._fail(Failed(layer, None, None, 0, error, why, users_traceback(error)))
             return self._plan.layer_failed(layer, f"layer {layer}")
 
     def _decide(self, layer: str) -> list[Command]:

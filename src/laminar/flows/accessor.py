@@ -43,6 +43,20 @@ class Accessor(Sequence["ElementT"]):
         """Indexes of the elements that were assigned."""
         return [index for index, ref in enumerate(self._refs) if ref is not None]
 
+    def refs_if_of(self, load: Callable[[Ref], Any]) -> tuple[Ref, ...] | None:
+        """Give where all elements lie, if this function loads them; None if another does.
+
+        Raises:
+            AttributeError: A split has not assigned its element.
+        """
+        if load != self._load:
+            return None
+        return tuple(self._ref(index) for index in range(len(self._refs)))
+
+    def __reduce__(self) -> tuple[type, tuple[list[Any]]]:
+        """Be pickled as the list of the elements, since another place may not see the blobs."""
+        return list, (list(self),)
+
     def __len__(self) -> int:
         """Count the elements."""
         return len(self._refs)
@@ -75,12 +89,15 @@ class Accessor(Sequence["ElementT"]):
             yield self._element(index)
 
     def _element(self, index: int) -> Any:
+        return self._load(self._ref(index))
+
+    def _ref(self, index: int) -> Ref:
         ref = self._refs[index]
         if ref is None:
             raise AttributeError(
                 f"{self._name}: split {index} has not assigned it. The indexes that have are in `.available`."
             )
-        return self._load(ref)
+        return ref
 
     def __repr__(self) -> str:
         """Show the artifact and its length."""

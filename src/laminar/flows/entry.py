@@ -155,8 +155,9 @@ class LayerEntry(Entry):
         binding = binding_of(layer)
         outputs = dict(binding.shards or {})
         for name, value in layer.artifacts.items():
-            if isinstance(value, Accessor) and None not in value.refs:
-                outputs[name] = Output(tuple(ref for ref in value.refs if ref is not None), sharded=True)
+            refs = value.refs_if_of(self._execution.load) if isinstance(value, Accessor) else None
+            if refs is not None:
+                outputs[name] = Output(refs, sharded=True)
             else:
                 outputs[name] = Output((store(self._artifacts, layer.name, name, value),))
         return outputs

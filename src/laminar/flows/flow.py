@@ -60,6 +60,12 @@ class Flow:
         super().__init_subclass__(**kwargs)
         cls._own = {}
         cls._merged = (0, {})
+        for hook in (hook for found in hooks.collect(cls).values() for hook in found):
+            if hasattr(Flow, hook.__name__):
+                raise FlowError(
+                    f"{cls.__name__}.{hook.__name__}: the name {hook.__name__!r} is laminar's own and can be no hook. "
+                    "Choose another."
+                )
         cls.registered()
 
     def __init__(

@@ -368,7 +368,8 @@ def _run_to_end(body: CoroutineType[Any, Any, Any]) -> None:
 
 def _reserved(kind: type, name: str) -> FlowError:
     return FlowError(
-        f"{kind.__name__}.{name}: the name {name!r} is laminar's own and cannot be an artifact. Choose another."
+        f"{kind.__name__}.{name}: the name {name!r} is laminar's own and can be no artifact, hook or method. "
+        "Choose another."
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from laminar.data.serde import pickled
 from laminar.errors import AttemptExitedError, NonRecoverableError
 from laminar.model.action import Failure
-from laminar.worker.loading import own_traceback, passed_users_code
+from laminar.model.tracebacks import users_traceback
 
 
 def describe(error: BaseException) -> Failure:
@@ -14,7 +14,7 @@ def describe(error: BaseException) -> Failure:
     The traceback shows the user's frames. ``sys.exit`` becomes :class:`AttemptExitedError`, so that it ends
     the attempt, not the process that hears of it.
     """
-    text = _traceback_of(error)
+    text = users_traceback(error)
     if isinstance(error, SystemExit):
         code = error.code if isinstance(error.code, int) else (0 if error.code is None else 1)
         error = AttemptExitedError(f"it called sys.exit({error.code!r})")
@@ -34,14 +34,6 @@ def _text(error: BaseException) -> str:
         return str(error)
     except Exception as second:
         return f"<its text could not be made: {type(second).__name__}>"
-
-
-def _traceback_of(error: BaseException) -> str:
-    """Give the traceback without laminar's own frames; empty if there are no others."""
-    try:
-        return own_traceback(error) if passed_users_code(error) else ""
-    except Exception as second:
-        return f"<its traceback could not be made: {type(second).__name__}>"
 
 
 def _pickle(error: BaseException) -> bytes | None:

@@ -1,0 +1,44 @@
+"""Tracebacks as text, without the frames that are none of the user's."""
+
+from __future__ import annotations
+
+import os
+
+#: Files whose frames are none of the user's.
+NOT_USERS = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep, "<frozen")
+
+
+def passed_users_code(error: BaseException) -> bool:
+    """Tell whether an exception came through code that laminar has called, and so has frames to show."""
+    frames = error.__traceback__
+    inside = False
+    while frames is not None:
+        ours = frames.tb_frame.f_code.co_filename.startswith(NOT_USERS)
+        if inside and not ours:
+            return True
+        inside = inside or ours
+        frames = frames.tb_next
+    return False
+
+
+def own_traceback(error: BaseException) -> str:
+    """Give the traceback of an exception without the frames of laminar and of the import system."""
+    import traceback  # only when there is one to show
+
+    shown = traceback.TracebackException.from_exception(error)
+    todo: list[traceback.TracebackException | None] = [shown]
+    while todo:
+        part = todo.pop()
+        if part is not None:
+            own = [frame for frame in part.stack if not frame.filename.startswith(NOT_USERS)]
+            part.stack = traceback.StackSummary.from_list(own)
+            todo += [part.__cause__, part.__context__, *(part.exceptions or ())]
+    return "".join(shown.format())
+
+
+def users_traceback(error: BaseException) -> str:
+    """Give the traceback of an exception that code called by laminar has raised; empty if it has come through none."""
+    try:
+        return own_traceback(error) if passed_users_code(error) else ""
+    except Exception as second:
+        return f"<its traceback could not be made: {type(second).__name__}>"
