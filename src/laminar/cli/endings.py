@@ -18,7 +18,7 @@ from laminar.errors import (
     RunExistsError,
     UnknownRunError,
 )
-from laminar.model.tracebacks import users_traceback
+from laminar.model.tracebacks import passed_users_code, users_traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,12 +58,13 @@ def after_run(error: BaseException) -> int:
     Returns:
         The exit code.
     """
+    notes = _notes(error)
     trace = _traceback(error)
     said = [trace] if trace else []
     if _silent():
         stopped = isinstance(error, (KeyboardInterrupt, RunAbortedError))
         head = str(error) if stopped else f"{type(error).__name__}: {error}"
-        said = [trace or head, *(note for note in _notes(error) if note != trace)]
+        said = [trace or head, *(note for note in notes if note != trace)]
     if said:
         answers.complain("\n".join(said))
     return INTERRUPTED if isinstance(error, KeyboardInterrupt) else FAILED
@@ -92,4 +93,13 @@ def _traceback(error: BaseException) -> str:
     remote = next((note for note in _notes(error) if note.startswith("Raised in ") and "\n" in note), "")
     if remote:
         return remote
-    return users_traceback(error).rstrip()
+    error.__notes__ = []  # they are told apart from the traceback
+    return f"Raised in a hook:\n{users_traceback(error).rstrip()}" if _in_hook(error) else ""
+
+
+def _in_hook(error: BaseException) -> bool:
+    """Tell whether code of the user has raised it that the run called in this process."""
+    frames = error.__traceback__
+    while frames is not None and frames.tb_frame.f_globals.get("__name__") != "laminar.runs.local":
+        frames = frames.tb_next
+    return frames is not None and passed_users_code(error.with_traceback(frames))

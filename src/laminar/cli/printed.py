@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import Counter
 
 import click
 
@@ -17,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from laminar.ledger.rows import AttemptRow, GroupRow, RunRow
+    from laminar.ledger.rows import GroupRow, RunRow
     from laminar.ledger.sql import Ledger
 
 BLOCK = 1 << 16
@@ -35,7 +36,7 @@ GLANCE = 0.2
 def logs(run: str, place: str | None, follow: bool, output: str, root: str) -> None:
     """Show what the layers of the run ID have printed: all, one layer, or one split of it.
 
-    Each line has its split in front, and the attempt if it was not the first; one split alone is shown as it was
+    Each line has its split in front, and which try it was if not the first; one split alone is shown as it was
     printed. With --output json each line is an object. What a process has printed is there also if it was killed. ID
     may be abbreviated.
     """
@@ -100,27 +101,31 @@ class Reader:
         """
         for part in parts:
             sizes = {group.name: group.size or 1 for group in self._ledger.groups(part.space, part.run)}
+            tries: Counter[tuple[str, int]] = Counter()
             for attempt in self._ledger.attempts(part.space, part.run, self._layer, self._index):
+                split = (attempt.name, attempt.index)
+                tries[split] += 1
                 log = self._logs.get(attempt.log)
                 if log is None:
                     log = self._logs[attempt.log] = _Log(attempt.log)
                 if not log.over:
                     for line in log.lines(last=ended or attempt.state.terminal):
-                        self._show(part, attempt, sizes.get(attempt.name, 1), line)
+                        self._show(part.space, split, tries[split], sizes.get(attempt.name, 1), line)
         sys.stdout.flush()
 
-    def _show(self, part: RunRow, attempt: AttemptRow, splits: int, line: bytes) -> None:
+    def _show(self, flow: str, split: tuple[str, int], number: int, splits: int, line: bytes) -> None:
         from laminar.engine.logs import text_of  # loaded by then, but not for help texts
 
         self.any = True
         if self._output == options.JSON:
-            plain = {"flow": part.space, "layer": attempt.name, "index": attempt.index, "attempt": attempt.number}
-            sys.stdout.write(json.dumps({**plain, "text": line.decode("utf-8", "replace")}) + "\n")
+            text = line.decode("utf-8", "replace")
+            plain = {"flow": flow, "layer": split[0], "index": split[1], "attempt": number, "text": text}
+            sys.stdout.write(json.dumps(plain) + "\n")
         elif self._index is not None:
             _raw(line)
         else:
-            again = f"#{attempt.number}" if attempt.number > 1 else ""
-            prefix = words.prefix(attempt.name, attempt.index, splits)
+            again = f"#{number}" if number > 1 else ""
+            prefix = words.prefix(*split, splits)
             sys.stdout.write(f"{prefix}{again} | {words.clean(text_of(line))}\n")
 
 
