@@ -50,7 +50,7 @@ class Row(Value):
         done: Splits that have succeeded, or were kept.
         running: Splits that run.
         failed: Splits that have failed.
-        began: When it began, by the monotonic clock.
+        began: When its first split began, by the monotonic clock.
         seconds: How long it took, once it has ended.
     """
 
@@ -133,9 +133,9 @@ class Progress(Observer):
             self._say(line)
 
     def layer_started(self, layer: str, splits: int, kept: int) -> None:
-        """Show a layer as running."""
+        """Show how many splits a layer has; it is shown as running once the first of them has got a slot."""
         row = self._rows[layer]
-        row.state, row.splits, row.done, row.began = State.RUNNING, splits, kept, time.monotonic()
+        row.splits, row.done = splits, kept
 
     def layer_settled(self, layer: str, state: State, reason: str | None, seconds: float) -> None:
         """Show how a layer ended."""
@@ -146,7 +146,10 @@ class Progress(Observer):
 
     def attempt_started(self, layer: str, index: int, number: int) -> None:  # noqa: ARG002
         """Count a split that runs."""
-        self._rows[layer].running += 1
+        row = self._rows[layer]
+        row.running += 1
+        if row.state is State.WAITING:
+            row.state, row.began = State.RUNNING, time.monotonic()
 
     def attempt_ended(self, layer: str, index: int, state: State, *, final: bool) -> None:  # noqa: ARG002
         """Count a split that has ended."""
@@ -219,10 +222,12 @@ class Progress(Observer):
         return Group(self._table(rows), Text(footer, "bold", no_wrap=True, overflow="ellipsis"))
 
     def _chosen(self, ended: bool) -> list[Row]:
-        """Choose the layers to show: all, or where there is no room those that run or failed."""
-        room = max(1, min(self._console.height - MARGIN, MOST_LAYERS))
+        """Choose the layers to show: all, or where there is no room those that run or failed, on half the screen."""
+        height = self._console.height
         rows = [row for row in self._rows.values() if not ended or row.state is not State.WAITING]
-        return rows if len(rows) <= room else [row for row in rows if row.interesting][:room]
+        if len(rows) <= min(height - MARGIN, MOST_LAYERS):
+            return rows
+        return [row for row in rows if row.interesting][: max(1, min(height // 2, MOST_LAYERS))]
 
     def _table(self, rows: list[Row]) -> Table:
         now = time.monotonic()
