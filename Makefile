@@ -13,7 +13,7 @@ help: ## List what can be done
 setup: .venv/.test ## Make .venv and install laminar with all that development needs
 
 demo: .venv/.demo ## Run the digits flow. RESUME=1 goes on with the last run; EXECUTOR=thread or process
-	@$(if $(EXECUTOR),LAMINAR_EXECUTOR=$(EXECUTOR)) $(BIN)/python examples/digits/main.py $(if $(RESUME),--resume) $(ARGS)
+	@$(BIN)/python examples/digits/main.py $(if $(RESUME),--resume) $(if $(EXECUTOR),--executor $(EXECUTOR)) $(ARGS)
 
 test: .venv/.test ## Run all tests. ARGS='-k word' is passed to pytest
 	@.ci/packages
