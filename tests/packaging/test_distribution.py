@@ -51,15 +51,13 @@ def test_the_version_is_the_same_everywhere(wheel):
 
 
 @pytest.mark.timeout(300)
-def test_a_default_installation_is_small_and_works(wheel, tmp_path):
+def test_a_default_installation_is_small_and_works(wheel, tmp_path, needs):
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)
     python = tmp_path / "env" / "bin" / "python"
     target = tmp_path / "packages"
     command = [python, "-m", "pip", "install", "--quiet", "--target", target, wheel]
     installed = subprocess.run(command, capture_output=True, text=True, check=False)
-    if installed.returncode != 0 and os.environ.get("CI") != "true":
-        pytest.skip(f"nothing can be installed here: {installed.stderr.strip().splitlines()[-1]}")
-    assert installed.returncode == 0, installed.stderr
+    needs(installed.returncode == 0, f"a package index from which to install: {installed.stderr[-500:]}")
     assert len(list(target.glob("*.dist-info"))) <= MOST_PACKAGES
     assert sum(file.stat().st_size for file in target.rglob("*") if file.is_file()) <= MOST_MEGABYTES * 1e6
     (tmp_path / "main.py").write_text(
