@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import pickle
+from contextlib import suppress
 
 from laminar import settings
 from laminar.data.serde import pickled
@@ -44,6 +46,23 @@ class Split(Value, frozen=True):
     attempt: int
     picks: Mapping[str, Mapping[str, Ref]]
     configuration: LayerConfiguration
+
+
+def packed(split: Split, *, by_name: bool) -> bytes:
+    """Pickle a split for another process.
+
+    Args:
+        split: The split.
+        by_name: Whether that process finds by their names what this one's ``__main__`` defines. What has no such name,
+            being made inside a function or in a notebook, travels with its definition.
+
+    Raises:
+        UnpicklableArtifactError: The configuration holds something that cannot be pickled.
+    """
+    if by_name:
+        with suppress(Exception):
+            return pickle.dumps(split, pickled.PROTOCOL)
+    return pickled.dumps(split)
 
 
 def load(payload: Mapping[str, Any]) -> LayerEntry:
@@ -89,7 +108,8 @@ class LayerEntry(Entry):
 
     def call(self, request: Request) -> Manifest:
         """Run a split. What the layer has assigned is stored also if it fails."""
-        split: Split = request.payload
+        payload: Split | bytes = request.payload
+        split: Split = pickled.loads(payload) if isinstance(payload, bytes) else payload
         with settings.located(request.env):
             layer = self._make(split)
             caught, failure = self._run(layer, split)

@@ -7,7 +7,7 @@ from laminar.data.serde import pickled
 from laminar.engine.contract import Program, Submission
 from laminar.flows import source
 from laminar.flows.annotations import asked_for
-from laminar.flows.entry import LayerEntry, Split, store
+from laminar.flows.entry import LayerEntry, Split, packed, store
 from laminar.flows.foreach import Grid, grid_of
 from laminar.flows.hooks import Contexts, Kind
 from laminar.flows.layer import Binding, Layer, Parameters, bind, binding_of
@@ -43,10 +43,10 @@ def run(
         Exception: What a layer has raised.
     """
     flow = execution.flow
-    program = FlowProgram(execution, dependencies)
     datastore = flow.configuration.datastore
     scheduler = flow.configuration.scheduler
     code, entry = _for_other_processes(execution)
+    program = FlowProgram(execution, dependencies, _packing(entry))
     order = local.Order(
         program=program,
         archives=datastore.archives,
@@ -83,11 +83,25 @@ def _for_other_processes(execution: ExecutionContract) -> tuple[Code, EntryRef]:
     return code, EntryRef(LOADER, payload)
 
 
+def _packing(entry: EntryRef) -> Callable[[Split], Any]:
+    """Tell how splits travel to where they run: as they are, or pickled for another process."""
+    if entry.payload is None:
+        return lambda split: split
+    by_name = not isinstance(entry.payload["flow"], bytes)
+    return lambda split: packed(split, by_name=by_name)
+
+
 class FlowProgram(Program):
     """A flow and an execution of it, as the engine drives them."""
 
-    def __init__(self, execution: ExecutionContract, dependencies: Mapping[str, set[str]]) -> None:
-        """Take the layers to run."""
+    def __init__(
+        self,
+        execution: ExecutionContract,
+        dependencies: Mapping[str, set[str]],
+        pack: Callable[[Split], Any] = lambda split: split,
+    ) -> None:
+        """Take the layers to run, and how splits travel to where that is done."""
+        self._pack = pack
         self._execution = execution
         self._flow = execution.flow
         self._nodes = self._flow.nodes(dependencies)
@@ -145,7 +159,7 @@ class FlowProgram(Program):
             raise
         timeout = configuration.timeout.seconds if configuration.timeout is not None else None
         return Submission(
-            payload=Split(layer, index, splits, number, self._grid(layer).picks(index), configuration),
+            payload=self._pack(Split(layer, index, splits, number, self._grid(layer).picks(index), configuration)),
             env=self._environment(layer, index, splits, number, configuration.container.env),
             resources=resources,
             retry=configuration.retry,
