@@ -218,7 +218,10 @@ def _execute(path: str, run: str) -> None:
 
     resuming.want(run)
     try:
-        main = loading.run_script(path)
+        loading.run_script(path)
+    except SystemExit as error:
+        if error.code:
+            raise
     except Exception as error:
         if endings.is_of_run(error) or (isinstance(error, LaminarError) and not isinstance(error, FlowError)):
             raise
@@ -230,7 +233,7 @@ def _execute(path: str, run: str) -> None:
         raise CodeLoadError(f"{path} failed before it came to its run:\n{trace}") from None
     if resuming.resumed():
         return
-    flows = [code.configured(kind) for kind in code.flows_in(main).values()]
+    flows = [code.configured(kind) for kind in code.flows_in(sys.modules["__main__"]).values()]
     found = _having(flows, run)
     if not found:
         raise _unknown(flows, run, path)

@@ -15,13 +15,14 @@ import socket
 import struct
 import sys
 import threading
+from contextlib import suppress
 
 from laminar.errors import CodeLoadError, FlowError
 from laminar.executors.contract import Executor, Session
 from laminar.executors.interpreters import bootstrap, interpreter_options
 from laminar.executors.outcomes import Watch
 from laminar.host import processes
-from laminar.model.action import Ended, SessionLost
+from laminar.model.action import Ended, SessionLost, SessionReady
 from laminar.model.states import Outcome
 
 TYPE_CHECKING = False
@@ -108,7 +109,8 @@ class ForkSession(Session):
 
     def __init__(self, host: Host, capacity: int) -> None:
         """Start the warm parent."""
-        self.capacity = capacity
+        self.capacity = 0
+        self._room = capacity
         self._host = host
         self._lock = threading.Lock()
         self._watched: dict[AttemptKey, Watch] = {}
@@ -146,16 +148,17 @@ class ForkSession(Session):
     def close(self) -> None:
         """Let the warm parent end, which ends all that it has started, and wait for that."""
         self._closing = True
+        if not self.capacity:
+            processes.kill_tree(self._pid)  # it loads the user's code, and listens to nobody before that has ended
         self._connection.shutdown(socket.SHUT_WR)
         self._reader.join()
         self._connection.close()
-        os.waitpid(self._pid, 0)
+        with suppress(ChildProcessError):  # the program does not care for the ends of its children
+            os.waitpid(self._pid, 0)
 
     def _tell(self, *message: Any) -> None:
-        try:
+        with suppress(ConnectionError):  # the reader notices too, and delivers the end of every attempt
             send(self._connection, message)
-        except (BrokenPipeError, ConnectionError):
-            return  # the reader notices too, and delivers the end of every attempt
 
     def _read(self) -> None:
         failure: BaseException | None = None
@@ -163,11 +166,14 @@ class ForkSession(Session):
             if message[0] == "ended":
                 _, key, status, cpu, memory = message
                 self._deliver(key, status, cpu, memory)
+            elif message[0] == "ready":
+                self.capacity = self._room
+                self._host.deliver(SessionReady())
             else:
                 failure = message[1]
         if self._closing and failure is None:
             return
-        processes.sweep(self._host.label)
+        processes.sweep(f"{self._host.label}/")
         error = failure or CodeLoadError("The parent of all processes of this run was killed; resume the run to go on.")
         self._host.deliver(SessionLost(error))
         with self._lock:

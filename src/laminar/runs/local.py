@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import queue
 import random
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from laminar.data.artifacts import Artifacts
     from laminar.engine.contract import Failed, Observer, Program, Summary
     from laminar.executors.contract import Executor
-    from laminar.model.action import Ended, EntryRef, Interrupt, Manifest, Request, SessionLost
+    from laminar.model.action import EntryRef, Event, Manifest, Request
     from laminar.model.code import Code
 
 __all__ = ["Order", "exception_of", "run"]
@@ -140,7 +141,7 @@ class _Run:
         self._state = state
         self._observer = observer
         self._program = order.program
-        self._events: queue.SimpleQueue[Ended | SessionLost | Interrupt] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._holder = processes.identity()
         self._began = time.monotonic()
         self._started = time.time()
@@ -188,11 +189,12 @@ class _Run:
 
     def _drive(self) -> Summary:
         order, program = self._order, self._program
+        label = label_of(self._state.folder, program.space, program.run)
         if order.resume:
-            processes.sweep(f"{program.run}/{program.space}/")
+            processes.sweep(label)
             before = order.archives.state(program.space, program.run)
             self._started = before["started"] if before is not None else self._started
-        label = f"{program.run}/{program.space}/{self._epoch}"
+        label += str(self._epoch)
         host = Host(self._events.put, self._call, order.code, order.entry, label, self._state.private)
         session = order.executor.open(host)
         try:
@@ -279,6 +281,18 @@ class _Run:
             raise error
         if summary.state is not State.SUCCEEDED:
             raise ExecutionError(f"Run {summary.run} of {summary.space} ended {summary.state.value}. {resume}")
+
+
+def label_of(folder: str, space: str, run: str) -> str:
+    """Begin the label that the processes of a run bear; a run of the same id with another ledger bears another.
+
+    Args:
+        folder: Where the ledger lies.
+        space: What the run is a run of.
+        run: Its id.
+    """
+    scope = hashlib.blake2b(os.path.realpath(folder).encode(), digest_size=6).hexdigest()
+    return f"{run}/{space}/{scope}/"
 
 
 def resume_command(source: str | None, run: str) -> str:

@@ -36,19 +36,26 @@ def load(code: Code, entry: EntryRef) -> Entry:
     """
     sys.path[:] = code.path
     sys.argv[:] = code.argv
+    exited: SystemExit | None = None
     try:
         os.chdir(code.cwd)
-        if code.script is not None:
-            run_script(code.script)
-        elif code.module is not None:
-            _run_module(code.module)
+        try:
+            _run_main(code)
+        except SystemExit as error:  # the end of a script that closes with sys.exit(main())
+            exited = error
         for name in code.imports:
             import_up_to_call(name)
         return find(entry)
     except (Exception, SystemExit) as error:
-        raise CodeLoadError(
-            f"The code could not be loaded in the process that runs layers:\n{own_traceback(error)}"
-        ) from None
+        trace = own_traceback(exited or error)
+        raise CodeLoadError(f"The code could not be loaded in the process that runs layers:\n{trace}") from None
+
+
+def _run_main(code: Code) -> None:
+    if code.script is not None:
+        run_script(code.script)
+    elif code.module is not None:
+        _run_module(code.module)
 
 
 def find(entry: EntryRef) -> Entry:
@@ -113,9 +120,11 @@ def _run_as_main(code: CodeType, path: str, package: str | None) -> ModuleType:
     main.__package__ = package
     main.__dict__["__builtins__"] = __builtins__
     sys.modules["__main__"] = main
-    with suppress(Reached):
-        exec(code, main.__dict__)  # noqa: S102 - the user's own script
-    name_main()
+    try:
+        with suppress(Reached):
+            exec(code, main.__dict__)  # noqa: S102 - the user's own script
+    finally:
+        name_main()
     return main
 
 
