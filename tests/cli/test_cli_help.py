@@ -1,0 +1,91 @@
+"""What the command line says of itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from laminar import __version__
+
+USAGE = {
+    "": "laminar [OPTIONS] COMMAND [ARGS]...",
+    "run": "laminar run [OPTIONS] FILE FLOW [--NAME VALUE]...",
+    "resume": "laminar resume [OPTIONS] FILE ID [-- ARGUMENTS]...",
+    "graph": "laminar graph [OPTIONS] FILE FLOW",
+    "get": "laminar get [OPTIONS] COMMAND [ARGS]...",
+    "get runs": "laminar get runs [OPTIONS]",
+    "get run": "laminar get run [OPTIONS] ID",
+    "logs": "laminar logs [OPTIONS] ID [LAYER[/INDEX]]",
+    "abort": "laminar abort [OPTIONS] ID",
+}
+OPTIONS = {
+    "run": ["--execution ID", "--executor NAME", "--datastore, --root ROOT", "--resume", "-o, --output [table|json]"],
+    "resume": ["-o, --output [table|json]", "--root FOLDER"],
+    "graph": ["-o, --output [table|json]"],
+    "get runs": ["--limit", "-o, --output [table|json]", "--root FOLDER"],
+    "get run": ["-o, --output [table|json]", "--root FOLDER"],
+    "logs": ["-f, --follow", "-o, --output [table|json]", "--root FOLDER"],
+    "abort": ["--reason TEXT", "--timeout SECONDS", "-o, --output [table|json]", "--root FOLDER"],
+}
+
+
+@pytest.mark.parametrize("command", USAGE)
+def test_each_command_explains_itself(shell, command):
+    answer = shell.laminar(*command.split(), "--help")
+    assert answer.code == 0
+    assert answer.out.splitlines()[0] == f"Usage: {USAGE[command]}"
+    for option in [*OPTIONS.get(command, []), "-q, --quiet", "--version", "-h, --help"]:
+        assert f"\n  {option}" in answer.out
+    assert shell.laminar(*command.split(), "-h") == answer
+
+
+@pytest.mark.parametrize("command", USAGE)
+def test_each_command_tells_the_version(shell, command):
+    assert shell.laminar(*command.split(), "--version") == (0, f"laminar {__version__}\n", "")
+
+
+def test_the_help_names_every_command_and_the_exit_codes(shell):
+    out = shell.laminar("--help").out
+    for command in {name.split()[0] for name in USAGE if name}:
+        assert f"\n  {command} " in out
+    assert "0 done; 1 a run failed or was stopped; 2 wrong use; 130 Ctrl-C" in out
+
+
+def test_help_loads_nothing_that_it_does_not_need(shell):
+    code = (
+        "import sys; sys.argv = ['laminar', '--help']\n"
+        "from laminar.cli.main import main\n"
+        "try: main()\n"
+        "finally: print(sorted(sys.modules), file=sys.stderr)\n"
+    )
+    loaded = shell.python("-c", code).err
+    assert "'laminar.cli.main'" in loaded
+    for heavy in ("laminar.flows", "laminar.engine.flow", "laminar.ledger.sql", "apsw", "rich", "isal", "asyncio"):
+        assert f"'{heavy}'" not in loaded
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["rnu"], "No such command 'rnu'."),
+        (["get", "runz"], "No such command 'runz'."),
+        (["get", "runs", "--limti", "3"], "No such option '--limti'."),
+        (["get", "runs", "--limit", "0"], "0 is not in the range x>=1."),
+        (["get", "runs", "--limit", "x"], "'x' is not a valid integer range."),
+        (["get", "runs", "-o", "xml"], "'xml' is not one of 'table', 'json'."),
+        (["get", "run"], "Missing argument 'ID'."),
+        (["abort", "x", "--timeout", "-1"], "-1.0 is not in the range x>=0."),
+        (["run", "main.py"], "Missing argument 'FLOW"),
+        (["run", "main.py", "Hello", "more"], "unexpected extra argument (more)"),
+        (["run", "main.py", "Hello", "-x"], "No such option '-x'."),
+    ],
+)
+def test_wrong_use_is_explained_and_exits_with_2(shell, arguments, said):
+    answer = shell.laminar(*arguments)
+    assert (answer.code, answer.out) == (2, "")
+    assert said in answer.err
+    assert answer.err.startswith("Usage: laminar")
+
+
+def test_without_a_command_the_help_is_shown(shell):
+    answer = shell.laminar()
+    assert "Usage: laminar" in answer.out + answer.err
