@@ -24,7 +24,7 @@ from laminar.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from typing import Any
 
     from laminar.data.contract import Blobs
@@ -123,8 +123,21 @@ class Archives:
         return LayerRecord(int(plain["execution"]["splits"]), None if names is None else tuple(names))
 
     def forget_layer(self, space: str, run: str, layer: str) -> None:
-        """Take back that a layer is finished, since a blob of it is gone."""
-        self.blobs.delete(f"{space}/.cache/{run}/{layer}/.record.json")
+        """Take back that a layer is finished, with its archives joined over all splits."""
+        base = f"{space}/.cache/{run}/{layer}"
+        self.blobs.delete(f"{base}/.record.json")
+        for name in self.blobs.names(base):
+            if not name.startswith("."):
+                self.blobs.delete(f"{base}/{name}")
+
+    def keep_outputs(self, space: str, run: str, layer: str, indexes: Collection[int]) -> None:
+        """Remove the archives of all splits of a layer but these."""
+        base = f"{space}/archives/{run}/{layer}"
+        kept = set(map(str, indexes))
+        for index in self.blobs.names(base):
+            if index not in kept:
+                for name in self.blobs.names(f"{base}/{index}"):
+                    self.blobs.delete(f"{base}/{index}/{name}")
 
     def forget_split(self, key: ActionKey) -> None:
         """Take back that a split is committed, since a blob of it is gone."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from laminar.engine.logs import Logs
     from laminar.engine.reuse import Reuser
     from laminar.ledger.sql import Ledger
+    from laminar.model.action import Event
 
 #: Seconds between looks at logs and at requests from outside, while nothing else happens.
 GLANCE = 0.1
@@ -75,7 +76,7 @@ class FlowRun:
         self.failures: list[Failed] = []
         self.stopped: str | None = None
 
-    def drive(self, events: queue.SimpleQueue[Ended | SessionLost | Interrupt], grace: float) -> None:
+    def drive(self, events: queue.SimpleQueue[Event], grace: float) -> None:
         """Run until the plan is over.
 
         Args:
@@ -132,7 +133,7 @@ class FlowRun:
         for settled in self._actions.start_ready():
             self._settle(settled)
 
-    def _take(self, events: queue.SimpleQueue[Ended | SessionLost | Interrupt]) -> None:
+    def _take(self, events: queue.SimpleQueue[Event]) -> None:
         """Wait for the next event, and take all that are there."""
         patience = self._actions.patience()
         patience = GLANCE if patience is None else min(patience, GLANCE)
@@ -158,14 +159,14 @@ class FlowRun:
             if reason is not None and self.stopped is None:
                 self._interrupt(Interrupt(reason))
 
-    def _handle(self, event: Ended | SessionLost | Interrupt) -> None:
+    def _handle(self, event: Event) -> None:
         if isinstance(event, Ended):
             settled = self._actions.ended(event)
             if settled is not None:
                 self._settle(settled)
         elif isinstance(event, Interrupt):
             self._interrupt(event)
-        else:
+        elif isinstance(event, SessionLost):
             self.failures.append(Failed("", None, None, 0, event.error, "no attempt can run", ""))
             self._plan.stop(str(event.error))
 
@@ -233,7 +234,7 @@ class FlowRun:
                 case Decide():
                     pending += self._attempt(command.layer, self._decide)
                 case Skip():
-                    self._end_layer(command.layer, State.SKIPPED, command.reason)
+                    self._skip(command)
                 case Launch():
                     self._launch(command)
                 case Finish():
@@ -282,6 +283,11 @@ class FlowRun:
         if indexes:
             self._actions.keep(layer, indexes)
         self._observer.layer_started(layer, splits, len(indexes))
+
+    def _skip(self, command: Skip) -> None:
+        if self._reuser is not None and self._reuser.forget(command.layer):
+            self._changed.add(command.layer)
+        self._end_layer(command.layer, State.SKIPPED, command.reason)
 
     def _launch(self, command: Launch) -> None:
         self._actions.request(command.layer, command.indexes, command.splits)

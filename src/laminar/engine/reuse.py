@@ -70,14 +70,23 @@ class Reuser:
                 kept[index] = record.outputs
             else:
                 self._archives.forget_split(self._key(layer, index))
+        self._archives.keep_outputs(self._program.space, self._program.run, layer, kept)
         return kept
 
-    def forget(self, layer: str) -> None:
-        """Take back what is committed of a layer, since what it depends on has changed."""
+    def forget(self, layer: str) -> bool:
+        """Take back what is committed of a layer, since what it depends on has changed.
+
+        Returns:
+            Whether there was anything.
+        """
         space, run = self._program.space, self._program.run
+        records = self._archives.splits(space, run, layer)
+        self._before[layer] = {index: split.outputs for index, split in records.items()}
         self._archives.forget_layer(space, run, layer)
-        for index in self._archives.splits(space, run, layer):
+        for index in records:
             self._archives.forget_split(self._key(layer, index))
+        self._archives.keep_outputs(space, run, layer, ())
+        return bool(records)
 
     def changed(self, layer: str, outputs: Mapping[int, Mapping[str, Output]]) -> bool:
         """Tell whether a layer that ran again has made something else than before."""
