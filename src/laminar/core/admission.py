@@ -20,12 +20,14 @@ def waiting_reason(capacity: int, holders: list[str]) -> str:
     """Say in one sentence what an action waits for.
 
     Args:
-        capacity: Attempts that may run at a time.
+        capacity: Attempts that may run at a time; 0 while the executor gets ready.
         holders: Names of some that do.
 
     Returns:
         The sentence.
     """
+    if not capacity:
+        return "waits for the executor to get ready"
     sentence = f"waits for a slot of the executor, which runs {capacity} at a time"
     if not holders:
         return sentence

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from laminar.model.action import Ended, EntryRef, Interrupt, Manifest, Request, SessionLost
+    from laminar.model.action import EntryRef, Event, Manifest, Request
     from laminar.model.code import Code
     from laminar.model.ids import AttemptKey
 
@@ -22,7 +22,7 @@ class Host(Value, frozen=True):
     """What the engine offers an executor for the time of a run.
 
     Attributes:
-        deliver: Takes the events of attempts, from any thread.
+        deliver: Takes events, from any thread.
         call: Runs an attempt in this process and gives its manifest.
         code: Where the user's code is, for another process; empty for an executor that does not leave this one.
         entry: The entry that a worker loads once the code is there.
@@ -30,7 +30,7 @@ class Host(Value, frozen=True):
         folder: Folder for private files, removed at the end.
     """
 
-    deliver: Callable[[Ended | SessionLost | Interrupt], None]
+    deliver: Callable[[Event], None]
     call: Callable[[Request], Manifest]
     code: Code
     entry: EntryRef
@@ -41,7 +41,7 @@ class Host(Value, frozen=True):
 class Session(ABC):
     """An executor at work for one run. Used from one thread."""
 
-    #: Attempts that may run at a time.
+    #: Attempts that may run at a time; 0 while it gets ready, of whose end it delivers :class:`SessionReady`.
     capacity: int
 
     @abstractmethod

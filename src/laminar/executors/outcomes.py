@@ -6,6 +6,7 @@ import os
 import pickle
 import signal
 
+from laminar.host import files
 from laminar.host.machine import memory_kills
 from laminar.model.action import Ended
 from laminar.model.states import Outcome
@@ -13,6 +14,10 @@ from laminar.model.states import Outcome
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from laminar.model.action import Manifest, Request
+
+
+#: Exit code of an attempt whose manifest could not be written (``EX_IOERR`` of ``sysexits.h``).
+UNDELIVERED = 74
 
 
 def take_manifest(path: str) -> Manifest | None:
@@ -39,7 +44,10 @@ class Watch:
     def ended(self, status: int, cpu: float | None, memory: float | None) -> Ended:
         """Tell how an attempt ended from its process's exit status (negative: the signal) and its manifest."""
         key = self.request.key
-        manifest = take_manifest(self.request.manifest)
+        try:
+            manifest = take_manifest(self.request.manifest)
+        except Exception as error:
+            return Ended(key, Outcome.LOST, detail=f"its result could not be read: {error}", cpu=cpu, memory=memory)
         if manifest is not None:
             outcome = Outcome.SUCCEEDED if manifest.failure is None else Outcome.RAISED
             return Ended(key, outcome, manifest, cpu=cpu, memory=memory)
@@ -50,7 +58,18 @@ class Watch:
             if number == signal.SIGKILL and self._kills is not None and (memory_kills() or 0) > self._kills:
                 detail = f"the kernel killed it for memory; its peak was {memory or 0:.0f} MB"
                 return Ended(key, Outcome.OUT_OF_MEMORY, signal=number, detail=detail, cpu=cpu, memory=memory)
-            detail = f"its process was killed by {signal.Signals(number).name}"
+            detail = f"its process was killed by {_name(number)}"
             return Ended(key, Outcome.KILLED, signal=number, detail=detail, cpu=cpu, memory=memory)
+        if status == UNDELIVERED and os.path.exists(f"{self.request.manifest}.part"):
+            detail = f"its result could not be written to {self.request.manifest}.{files.room(self.request.manifest)}"
+            return Ended(key, Outcome.LOST, detail=detail.removesuffix("."), cpu=cpu, memory=memory)
         detail = f"its process exited with code {status} and no result, as os._exit({status}) does"
         return Ended(key, Outcome.EXITED, code=status, detail=detail, cpu=cpu, memory=memory)
+
+
+def _name(number: int) -> str:
+    """Name a signal; those for real time have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

@@ -10,7 +10,7 @@ from html import escape
 from laminar.console import words
 from laminar.errors import FlowError
 from laminar.flows import hooks
-from laminar.flows.layer import BINDING, Parameters
+from laminar.flows.layer import Parameters
 from laminar.model.ids import ActionKey
 from laminar.model.states import State
 from laminar.model.value import Value
@@ -27,7 +27,6 @@ PARAMETERS = Parameters.__name__
 LETTER, LINE, PAD, GAP_X, GAP_Y = 7.2, 16, 14, 28, 44
 #: Fill of a box by what its first word says.
 FILLS = {"finished": "#d9f2e0", "failed": "#f9d6d5", "skipped": "#eeeeee", "runs": "#fdf0c4"}
-VALUE_LETTERS = 200
 
 
 class Box(Value, frozen=True):
@@ -166,11 +165,10 @@ def _took(splits: Mapping[int, SplitRecord]) -> str:
 
 
 def layer_html(layer: Layer) -> str:
-    """Show a layer for a notebook: its artifacts with their values if it is in memory, else with their types."""
-    binding = vars(layer).get(BINDING)
-    if binding is None or binding.running:
-        return _titled(layer.name, _table((name, _short(repr(value))) for name, value in layer.artifacts.items()))
+    """Show a layer of an execution for a notebook: its state, and its artifacts with their types."""
     execution = layer.execution
+    if execution.id is None:
+        return _titled(f"{layer.name} of {execution.flow.name}", "not run")
     datastore = execution.flow.configuration.datastore
     rows = []
     for name in datastore.list_artifacts(layer=layer):
@@ -183,10 +181,6 @@ def layer_html(layer: Layer) -> str:
     state = _state(execution, layer.name, execution.status)
     where = f"{layer.name}{split} of {execution.flow.name} {execution.id}"
     return _titled(f"{where}: {state}" if state else where, _table(rows))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= VALUE_LETTERS else f"{text[: VALUE_LETTERS - 1]}…"
 
 
 def _titled(title: str, body: str) -> str:

@@ -24,3 +24,12 @@ def open_log(path: str) -> int:
     except FileNotFoundError:
         make_folder(os.path.dirname(path))
         return os.open(path, flags, 0o666)
+
+
+def room(path: str) -> str:
+    """Say how much may still be written where a path leads, as the end of a sentence; empty if that is unknown."""
+    try:
+        found = os.statvfs(os.path.dirname(path))
+    except (OSError, AttributeError):
+        return ""
+    return f" {found.f_bavail * found.f_frsize:,} bytes are free there."

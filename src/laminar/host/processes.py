@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 
 from laminar.model.value import Value
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 PROC = "/proc"
 #: Variable that marks every process that laminar starts, so that a sweep can find what no lease covers.
 LABEL = "LAMINAR_LABEL"
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+_prctl: Any = None
 
 
 class ProcessIdentity(Value, frozen=True):
@@ -112,21 +122,44 @@ def signal_process(pid: int, number: int) -> None:
 
 
 def kill_tree(root: int) -> None:
-    """Kill a process and all below it, so that none can start another meanwhile.
+    """Kill a process and all below it, so that none can start another meanwhile."""
+    _kill(lambda: {root, *descendants(root)})
 
-    Each is stopped first, and the tree is read again until it no longer grows.
-    """
+
+def kill_below(root: int) -> None:
+    """Kill all below a process, which itself lives on."""
+    _kill(lambda: set(descendants(root)))
+
+
+def _kill(members: Callable[[], set[int]]) -> None:
+    """Kill a set of processes that may grow: each is stopped first, and the set read again until it no longer does."""
     seen: set[int] = set()
-    while True:
-        tree = {root, *descendants(root)}
-        fresh = tree - seen
-        if not fresh:
-            break
+    while fresh := members() - seen:
         for pid in fresh:
             signal_process(pid, signal.SIGSTOP)
         seen |= fresh
     for pid in seen:
         signal_process(pid, signal.SIGKILL)
+
+
+def adopt_orphans() -> None:
+    """Let the orphans below this process fall to it, where the system can: Linux."""
+    _control(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent(number: int) -> None:
+    """Have a signal sent to this process when the thread that started it ends, where the system can; 0 for none."""
+    _control(PR_SET_PDEATHSIG, number)
+
+
+def _control(option: int, value: int) -> None:
+    global _prctl
+    if sys.platform == "linux":
+        if _prctl is None:
+            import ctypes  # 10 ms, and only processes that run attempts need it
+
+            _prctl = ctypes.CDLL(None).prctl
+        _prctl(option, value, 0, 0, 0)
 
 
 def labelled(prefix: str) -> list[int]:

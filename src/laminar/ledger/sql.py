@@ -15,7 +15,7 @@ import time
 import apsw
 
 from laminar.errors import LedgerError, RunExistsError, RunHeldError, UnknownRunError, nearest
-from laminar.host import processes
+from laminar.host import files, processes
 from laminar.host.processes import ProcessIdentity
 from laminar.ledger import queries
 from laminar.ledger.rows import ActionRow, AttemptRow, EventRow, GroupRow, ReasonRow, RunRow
@@ -362,11 +362,7 @@ def _room(path: str, error: Exception) -> str:
     """Say how much room there is, if that is what was missing."""
     if not isinstance(error, apsw.FullError) and getattr(error, "errno", None) != errno.ENOSPC:
         return ""
-    try:
-        room = os.statvfs(os.path.dirname(path))
-    except (OSError, AttributeError):
-        return " Free some space and resume the run."
-    return f" {room.f_bavail * room.f_frsize:,} bytes are free there. Free some space and resume the run."
+    return f"{files.room(path)} Free some space and resume the run."
 
 
 def _run_row(row: tuple[Any, ...]) -> RunRow:

@@ -152,6 +152,10 @@ class Ended(Value, frozen=True):
     memory: float | None = None
 
 
+class SessionReady(Value, frozen=True):
+    """The place where attempts run can take some from now on."""
+
+
 class SessionLost(Value, frozen=True):
     """The place where attempts run can take no more of them.
 
@@ -174,3 +178,7 @@ class Interrupt(Value, frozen=True):
     reason: str
     now: bool = False
     signal: int | None = None
+
+
+#: What executors and signals tell the engine.
+Event = Ended | SessionReady | SessionLost | Interrupt

@@ -11,6 +11,7 @@ import pickle
 import sys
 import threading
 
+from laminar.host import processes
 from laminar.model.action import ATTEMPT_VARIABLE, Attempt
 from laminar.model.value import Value
 
@@ -63,10 +64,11 @@ def assign(assignment: Assignment | None) -> None:
 
 
 def take(source: BinaryIO) -> Attempt:
-    """Read an order. If it comes by standard input, this process ends when whoever holds the other end is gone."""
+    """Read an order. If it comes by standard input, this process and all below it end when the other end is gone."""
     size = int.from_bytes(source.read(8), "big")
     attempt: Attempt = pickle.loads(source.read(size))  # noqa: S301 - from the scheduler that started this process
     if source is sys.stdin.buffer:
+        processes.adopt_orphans()
         handle = os.dup(source.fileno())
         threading.Thread(target=_leave_with_scheduler, args=(handle,), daemon=True, name="laminar-lease").start()
         nothing = os.open(os.devnull, os.O_RDONLY)
@@ -77,4 +79,5 @@ def take(source: BinaryIO) -> Attempt:
 
 def _leave_with_scheduler(handle: int) -> None:
     os.read(handle, 1)
+    processes.kill_below(os.getpid())
     os._exit(75)

@@ -6,7 +6,10 @@ import os
 import pickle
 import sys
 
+from laminar.executors.outcomes import UNDELIVERED
+from laminar.model.action import Manifest
 from laminar.worker import assignment, loading
+from laminar.worker.failures import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,17 +22,23 @@ def run(entry: Entry, request: Request) -> None:
     While it runs, the process may be the scheduler of other flows, which the user's code may call.
     """
     assignment.assign(None)
-    os.environ.update(request.env)
-    manifest = entry.call(request)
+    try:
+        os.environ.update(request.env)
+        manifest = entry.call(request)
+    except BaseException as error:
+        manifest = Manifest({}, describe(error))
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except (OSError, ValueError, AttributeError):
             continue  # the user's code has closed or replaced it
     private = f"{request.manifest}.part"
-    with open(private, "wb") as file:
-        file.write(pickle.dumps(manifest, 5))
-    os.rename(private, request.manifest)
+    try:
+        with open(private, "wb") as file:
+            file.write(pickle.dumps(manifest, 5))
+        os.rename(private, request.manifest)
+    except OSError:
+        os._exit(UNDELIVERED)
 
 
 def perform(attempt: Attempt) -> None:

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
     from laminar.model.action import Entry, Request
     from laminar.model.ids import AttemptKey
 
-PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
+#: Seconds between looks at whether the scheduler lives. Its end of the socket closes when it dies, unless a process
+#: that it forked holds that open.
+GLANCE = 1.0
+#: Seconds to wait for the kernel to end what was killed.
+PATIENCE = 5.0
 
 
 def main(handle: int) -> None:
@@ -39,8 +42,7 @@ def main(handle: int) -> None:
     if first is None:
         return
     code, entry_ref, label, scheduler = first
-    control = _Control()
-    control(PR_SET_PDEATHSIG, signal.SIGKILL)  # while user code loads, nobody reads the socket
+    processes.die_with_parent(signal.SIGKILL)  # while user code loads, nobody reads the socket
     if os.getppid() != scheduler:
         return
     payload: Any = entry_ref.payload
@@ -50,34 +52,20 @@ def main(handle: int) -> None:
     except Exception as error:
         send(connection, ("failed", error))
         return
-    control(PR_SET_PDEATHSIG, 0)
-    control(PR_SET_CHILD_SUBREAPER, 1)
+    processes.die_with_parent(0)
+    processes.adopt_orphans()
     gc.collect()
     gc.freeze()  # keep the collector from touching, and so copying, what all forks share
-    _Parent(connection, entry, label, control).serve()
-
-
-class _Control:
-    """``prctl``, where the system has it."""
-
-    def __init__(self) -> None:
-        self._prctl: Any = None
-        if sys.platform == "linux":
-            import ctypes  # 10 ms that only this process pays
-
-            self._prctl = ctypes.CDLL(None).prctl
-
-    def __call__(self, option: int, value: int) -> None:
-        if self._prctl is not None:
-            self._prctl(option, value, 0, 0, 0)
+    send(connection, ("ready",))
+    _Parent(connection, entry, label, scheduler).serve()
 
 
 class _Parent:
-    def __init__(self, connection: socket.socket, entry: Entry, label: str, control: _Control) -> None:
+    def __init__(self, connection: socket.socket, entry: Entry, label: str, scheduler: int) -> None:
         self._connection = connection
         self._entry = entry
         self._label = label
-        self._control = control
+        self._scheduler = scheduler
         self._running: dict[int, AttemptKey] = {}
         self._kills: dict[int, float] = {}
 
@@ -92,7 +80,7 @@ class _Parent:
         selector.register(self._connection, selectors.EVENT_READ)
         selector.register(woken, selectors.EVENT_READ)
         try:
-            while True:
+            while os.getppid() == self._scheduler:
                 for ready, _ in selector.select(self._patience()):
                     if ready.fileobj is woken:
                         woken.recv(4096)
@@ -103,8 +91,9 @@ class _Parent:
         finally:
             self._end()
 
-    def _patience(self) -> float | None:
-        return max(0.0, min(self._kills.values()) - time.monotonic()) if self._kills else None
+    def _patience(self) -> float:
+        due = min(self._kills.values(), default=float("inf"))
+        return max(0.0, min(due - time.monotonic(), GLANCE))
 
     def _obey(self) -> bool:
         message = receive(self._connection)
@@ -140,10 +129,10 @@ class _Parent:
 
     def _separate(self, request: Request, parent: int) -> None:
         os.setsid()
-        self._control(PR_SET_PDEATHSIG, signal.SIGKILL)
+        processes.die_with_parent(signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(75)  # the parent died before this process asked to die with it
-        self._control(PR_SET_CHILD_SUBREAPER, 1)
+        processes.adopt_orphans()
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -172,7 +161,8 @@ class _Parent:
                 processes.kill_tree(pid)
 
     def _reap(self) -> None:
-        ended = False
+        """Take the attempts that have ended, end what they have left, and report them."""
+        ended = []
         while True:
             try:
                 pid, status, usage = os.wait4(-1, os.WNOHANG)
@@ -183,33 +173,39 @@ class _Parent:
             key = self._running.pop(pid, None)
             if key is None:
                 continue  # an orphan that this process adopted
-            ended = True
             self._kills.pop(pid, None)
             code = os.waitstatus_to_exitcode(status)
-            message = ("ended", key, code, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000)
+            ended.append(("ended", key, code, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000))
+        if ended:
+            self._kill_orphans()
+        for message in ended:
             try:
                 send(self._connection, message)
             except ConnectionError:
-                continue  # the scheduler is gone; the socket says so next
-        if ended:
-            self._kill_orphans()
+                return  # the scheduler is gone; the socket says so next
 
     def _kill_orphans(self) -> None:
-        """Kill the children that are no attempts: they are what ended attempts have left."""
-        for pid in _children():
-            if pid not in self._running:
+        """Kill the children that are no attempts, which is what ended attempts have left, and wait for their end."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            orphans = [pid for pid in _children() if pid not in self._running]
+            if not orphans:
+                return
+            for pid in orphans:
                 processes.kill_tree(pid)
+            if not any(_gone(pid) for pid in orphans):
+                time.sleep(0.001)
 
     def _end(self) -> None:
-        for pid in list(self._running):
-            processes.kill_tree(pid)
-        deadline = time.monotonic() + 5
-        while time.monotonic() < deadline:
-            self._kill_orphans()
-            try:
-                os.wait4(-1, 0)
-            except ChildProcessError:
-                return
+        self._running.clear()
+        self._kill_orphans()
+
+
+def _gone(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return True
 
 
 def _children() -> list[int]:
