@@ -172,8 +172,9 @@ class Plan:
         return self._fail(layer, reason)
 
     def split_dropped(self, layer: str, index: int) -> None:
-        """Report that a split was stopped, or not started, because the run is stopping."""
-        self._close(layer, index)
+        """Report that a split was stopped, or not started, because the run is stopping: its layer will not finish."""
+        if self._close(layer, index) and self.phases[layer] is Phase.RUNNING:
+            self.phases[layer] = Phase.PENDING
 
     def layer_failed(self, layer: str, reason: str) -> list[Command]:
         """Report that a hook or the count of splits of a layer raised."""
