@@ -313,6 +313,14 @@ def test_a_reserved_name_cannot_be_defined_in_the_class_of_a_layer(name: str, va
         type("A", (Layer,), {name: value})
 
 
+@pytest.mark.parametrize("name", ["../up", "a/b", "", ".record", "two words", "1st"])
+def test_what_is_no_name_in_python_cannot_be_assigned(name: str) -> None:
+    with pytest.raises(FlowError, match="cannot be the name of an artifact. Choose a Python name"):
+        setattr(Source(), name, 1)
+    with pytest.raises(FlowError, match="cannot be the name of an artifact"):
+        Source().shard(**{name: [1]})
+
+
 def test_a_reserved_name_assigned_in_a_run_fails_that_layer(memory: Any) -> None:
     class F(Flow): ...
 

@@ -187,8 +187,8 @@ class Layer(Registrable):
         """Let calls give the layer, and class attributes be defaults of artifacts."""
         super().__init_subclass__(**kwargs)
         for name, value in list(vars(cls).items()):
-            if name in RESERVED and name != "_repr_html_":
-                raise _reserved(cls, name)
+            if name != "_repr_html_" and not name.startswith("__"):
+                _check_name(cls, name)
             if name == "__call__":
                 if isinstance(value, FunctionType):
                     setattr(cls, name, _returning_layer(value))
@@ -267,8 +267,7 @@ class Layer(Registrable):
         """
         binding: Binding | None = vars(self).get(BINDING)
         for name, items in artifacts.items():
-            if name in RESERVED:
-                raise _reserved(type(self), name)
+            _check_name(type(self), name)
             vars(self).pop(name, None)
             if binding is None or binding.shards is None:
                 setattr(self, name, list(items))
@@ -279,10 +278,9 @@ class Layer(Registrable):
         """Assign an artifact.
 
         Raises:
-            FlowError: The name is taken.
+            FlowError: The name is taken, or is no name.
         """
-        if name in RESERVED:
-            raise _reserved(type(self), name)
+        _check_name(type(self), name)
         binding: Binding | None = vars(self).get(BINDING)
         if binding is not None and binding.shards:
             binding.shards.pop(name, None)
@@ -366,11 +364,15 @@ def _run_to_end(body: CoroutineType[Any, Any, Any]) -> None:
         pool.submit(contextvars.copy_context().run, asyncio.run, body).result()
 
 
-def _reserved(kind: type, name: str) -> FlowError:
-    return FlowError(
-        f"{kind.__name__}.{name}: the name {name!r} is laminar's own and can be no artifact, hook or method. "
-        "Choose another."
-    )
+def _check_name(kind: type, name: str) -> None:
+    """Refuse names that are laminar's own, and those that could not be attributes or names of files."""
+    if name in RESERVED:
+        raise FlowError(
+            f"{kind.__name__}.{name}: the name {name!r} is laminar's own and can be no artifact, hook or method. "
+            "Choose another."
+        )
+    if not name.isidentifier():
+        raise FlowError(f"{kind.__name__}: {name!r} cannot be the name of an artifact. Choose a Python name.")
 
 
 RESERVED = frozenset(name for name in vars(Layer) if not name.startswith("__")) | {BINDING}
