@@ -16,3 +16,10 @@ For tests of flows, in ``conftest.py``::
 
     pytest_plugins = ["laminar.testing.fixtures"]
 """
+
+from laminar.testing.blobs import BlobsConformance
+from laminar.testing.executors import Bench, ExecutorConformance
+from laminar.testing.ledger import LedgerConformance
+from laminar.testing.serde import ProtocolConformance
+
+__all__ = ["Bench", "BlobsConformance", "ExecutorConformance", "LedgerConformance", "ProtocolConformance"]
