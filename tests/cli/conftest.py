@@ -86,6 +86,7 @@ class Shell:
     """A folder, and commands in it."""
 
     program = PROGRAM
+    python_program = sys.executable
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -152,6 +153,11 @@ class Shell:
         """Give the id of the newest run."""
         run: str = self.laminar("get", "runs", "--limit", "1", "-o", "json", **environment).plain[0]["run"]
         return run
+
+    def layers(self, run: str = "one") -> dict[str, dict[str, Any]]:
+        """Give what JSON says of the layers of a run, by name."""
+        flow = self.laminar("get", "run", run, "-o", "json").plain["flows"][0]
+        return {layer["layer"]: layer for layer in flow["layers"]}
 
     @staticmethod
     def until(happened: Callable[[], object], what: str) -> None:

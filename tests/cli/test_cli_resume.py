@@ -20,8 +20,7 @@ def test_a_run_whose_scheduler_was_killed_goes_on_where_it_was(hello, executor):
     run = hello.start("run", "main.py", "Hello", "--execution", "one", "--executor", executor)
     hello.reached("second-2")
     hello.until(lambda: {"second-0", "second-1"} <= set(hello.journal()), "two splits done")
-    committed = lambda: hello.laminar("get", "run", "one", "-o", "json").plain["flows"][0]["layers"][1]["done"]  # noqa: E731
-    hello.until(lambda: committed() == 2, "two splits committed")
+    hello.until(lambda: hello.layers()["Second"]["done"] == 2, "two splits committed")
     os.kill(run.pid, signal.SIGKILL)
     run.communicate()
     hello.release("second-2")
@@ -62,8 +61,8 @@ def test_a_run_that_the_file_names_goes_on(hello):
 
 
 def test_a_file_without_a_call_is_resumed_by_the_flow_in_it_that_has_the_run(hello):
-    text = (hello.folder / "main.py").read_text().replace("if flow := Hello():\n    flow()\n", "class Other(Flow): ...\n")
-    hello.write("main.py", text)
+    text = (hello.folder / "main.py").read_text()
+    hello.write("main.py", text.replace("if flow := Hello():\n    flow()\n", "class Other(Flow): ...\n"))
     (hello.folder / "fail-second-1").touch()
     assert hello.laminar("run", "main.py", "Hello", "--execution", "one").code == 1
     (hello.folder / "fail-second-1").unlink()

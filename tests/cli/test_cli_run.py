@@ -173,7 +173,9 @@ def test_a_quiet_run_that_fails_still_says_how_and_how_to_resume(hello):
 
 def test_a_flow_that_is_quiet_by_itself_still_says_how_it_failed(hello):
     text = (hello.folder / "main.py").read_text()
-    quiet = "from laminar.configurations.schedulers import Scheduler\nif flow := Hello(scheduler=Scheduler(quiet=True)):"
+    quiet = (
+        "from laminar.configurations import schedulers\nif flow := Hello(scheduler=schedulers.Scheduler(quiet=True)):"
+    )
     hello.write("main.py", text.replace("if flow := Hello():", quiet))
     (hello.folder / "fail-second-1").touch()
     answer = hello.laminar("run", "main.py", "Hello")
@@ -328,7 +330,8 @@ def test_a_file_that_bears_the_name_of_a_module_in_use_is_refused(shell, name):
 def test_a_file_that_no_process_could_import_is_refused(shell, name):
     shell.write(name)
     answer = shell.laminar("run", name, "Hello")
-    assert answer == (2, "", f"laminar: {name} cannot be imported by the processes that run layers. Name it like main.py.\n")
+    said = f"laminar: {name} cannot be imported by the processes that run layers. Name it like main.py.\n"
+    assert answer == (2, "", said)
 
 
 def test_a_file_may_bear_a_hyphen_and_lie_elsewhere_with_its_neighbours(shell):
@@ -413,7 +416,8 @@ def test_parts_that_cannot_work_together_are_refused(hello):
 def test_a_flow_without_layers_is_refused_before_anything_runs(shell):
     shell.write("main.py", "from laminar import Flow\n\n\nclass Empty(Flow): ...\n")
     answer = shell.laminar("run", "main.py", "Empty")
-    assert answer == (2, "", "laminar: Flow Empty has no layers. Register one: @Empty.register above a class of Layer.\n")
+    said = "laminar: Flow Empty has no layers. Register one: @Empty.register above a class of Layer.\n"
+    assert answer == (2, "", said)
 
 
 def test_a_datastore_that_cannot_be_written_is_told_with_the_reason(hello):
@@ -465,7 +469,8 @@ def test_resume_goes_on_with_the_run_that_is_named(hello):
     for name in ("old", "new"):
         hello.laminar("run", "main.py", "Hello", "--execution", name)
     (hello.folder / "fail-second-1").unlink()
-    assert hello.laminar("run", "main.py", "Hello", "--resume", "--execution", "old", "-o", "json").plain["run"] == "old"
+    named = hello.laminar("run", "main.py", "Hello", "--resume", "--execution", "old", "-o", "json")
+    assert named.plain["run"] == "old"
     answer = hello.laminar("run", "main.py", "Hello", "--resume", "--execution", "odl")
     assert answer.code == 2
     assert "Flow Hello has no execution 'odl'" in answer.err
