@@ -76,7 +76,7 @@ def test_an_unknown_run_is_told_with_the_nearest(hello):
     assert hello.laminar("get", "run", "nightl").out.startswith("Hello nightly: SUCCEEDED")
 
 
-def test_a_finished_run_shows_its_hello.layers():
+def test_a_finished_run_shows_its_layers(hello):
     hello.laminar("run", "main.py", "Hello", "--execution", "one")
     out = hello.laminar("get", "run", "one").out
     head, rest = out.split("\n", 1)

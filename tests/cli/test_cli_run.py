@@ -173,9 +173,7 @@ def test_a_quiet_run_that_fails_still_says_how_and_how_to_resume(hello):
 
 def test_a_flow_that_is_quiet_by_itself_still_says_how_it_failed(hello):
     text = (hello.folder / "main.py").read_text()
-    quiet = (
-        "from laminar.configurations import schedulers\nif flow := Hello(scheduler=schedulers.Scheduler(quiet=True)):"
-    )
+    quiet = "from laminar.configurations import schedulers as s\nif flow := Hello(scheduler=s.Scheduler(quiet=True)):"
     hello.write("main.py", text.replace("if flow := Hello():", quiet))
     (hello.folder / "fail-second-1").touch()
     answer = hello.laminar("run", "main.py", "Hello")
