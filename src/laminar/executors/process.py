@@ -121,6 +121,7 @@ class ForkSession(Session):
         command = [
             sys.executable,
             *interpreter_options(),
+            "-u",  # what is printed must not be lost when a process dies
             "-c",
             bootstrap(f"warm import main; main({theirs.fileno()})"),
         ]

@@ -58,7 +58,7 @@ class SpawnSession(Session):
     def _command(self) -> list[str]:
         """Give what starts an interpreter: the script as the user started it, or else one that loads the code."""
         code = self._host.code
-        python = [sys.executable, *interpreter_options()]
+        python = [sys.executable, *interpreter_options(), "-u"]  # what is printed must not be lost when it dies
         if code.script is not None:
             return [*python, code.script, *code.argv[1:]]
         return [*python, "-c", bootstrap("once import main; main()")]

@@ -7,6 +7,10 @@ from laminar.errors import AttemptExitedError, NonRecoverableError
 from laminar.model.action import Failure
 from laminar.model.tracebacks import users_traceback
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 def describe(error: BaseException) -> Failure:
     """Turn an exception into what can be handed on and kept.
@@ -37,10 +41,47 @@ def _text(error: BaseException) -> str:
 
 
 def _pickle(error: BaseException) -> bytes | None:
-    """Pickle an exception, if what comes back is one of the same type."""
+    """Pickle an exception, if it has a text, and what comes back is of the same type and says the same."""
     try:
-        data = pickled.dumps(error.with_traceback(None))
-        again = pickled.loads(data)
+        str(error)
     except Exception:
         return None
-    return data if type(again).__qualname__ == type(error).__qualname__ else None
+    for candidate in (error.with_traceback(None), _Parts(error)):
+        try:
+            data = pickled.dumps(candidate)
+            again = pickled.loads(data)
+        except Exception:  # noqa: S112 - then its words must do
+            continue
+        if type(again).__qualname__ == type(error).__qualname__ and _text(again) == _text(error):
+            return data
+    return None
+
+
+class _Parts:
+    """An exception taken apart: of a type that is not made again by calling it with its arguments, or that holds
+    something that cannot be pickled, which is left out.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        self._kind = type(error)
+        self._args = error.args if _can_be_pickled(error.args) else (_text(error),)
+        self._state = {name: value for name, value in vars(error).items() if _can_be_pickled(value)}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return put_together, (self._kind, self._args, self._state)
+
+
+def put_together(kind: type[BaseException], args: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
+    """Make an exception from its parts, without calling its constructor."""
+    error = kind.__new__(kind)
+    error.args = args
+    vars(error).update(state)
+    return error
+
+
+def _can_be_pickled(value: Any) -> bool:
+    try:
+        pickled.loads(pickled.dumps(value))
+    except Exception:
+        return False
+    return True
