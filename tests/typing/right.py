@@ -1,0 +1,1 @@
+"""Right programs: no type checker may complain."""
