@@ -1,0 +1,178 @@
+"""The command line as users have it: a folder with a file of flows, and the installed program."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PROGRAM = str(Path(sys.executable).parent / "laminar")
+
+#: Three layers with a foreach; ``wait_for`` lets a test hold it at a named place, and ``fail`` lets it fail there.
+HELLO = """
+    import os
+    import time
+    from pathlib import Path
+
+    from laminar import Flow, Layer
+    from laminar.configurations.layers import ForEach, Parameter
+
+
+    def reached(place):
+        if Path(f"hold-{place}").exists():
+            Path(f"at-{place}").touch()
+            while Path(f"hold-{place}").exists():
+                time.sleep(0.01)
+        if Path(f"fail-{place}").exists():
+            raise ValueError(f"told to fail at {place}")
+        with open("journal", "a") as journal:
+            journal.write(f"{place}\\n")
+
+
+    class Hello(Flow): ...
+
+
+    @Hello.register
+    class First(Layer):
+        def __call__(self) -> None:
+            print("first speaks")
+            self.shard(number=[10, 20, 30])
+
+
+    @Hello.register(foreach=ForEach(parameters=[Parameter(layer=First, attribute="number")]))
+    class Second(Layer):
+        def __call__(self, first: First) -> None:
+            print(f"second has {first.number}", flush=True)
+            reached(f"second-{self.index}")
+            self.double = first.number * 2
+
+
+    @Hello.register
+    class Third(Layer):
+        def __call__(self, second: Second) -> None:
+            self.total = sum(second.double)
+            print(f"total {self.total}")
+
+
+    if flow := Hello():
+        flow()
+"""
+
+
+class Answer(NamedTuple):
+    """What a command has answered."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def plain(self) -> Any:
+        """Standard output, read as JSON."""
+        return json.loads(self.out)
+
+
+class Shell:
+    """A folder, and commands in it."""
+
+    program = PROGRAM
+    python_program = sys.executable
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._started: list[subprocess.Popen[str]] = []
+
+    def write(self, name: str, text: str = HELLO) -> None:
+        """Write a file."""
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
+
+    def laminar(self, *arguments: str, program: str = PROGRAM, **environment: str) -> Answer:
+        """Run a command to its end."""
+        done = subprocess.run(
+            [program, *arguments],
+            cwd=self.folder,
+            env=self._environment(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        ours = program == PROGRAM and "src/laminar/" in done.stderr
+        assert not ours, f"a traceback of laminar's own:\n{done.stderr}"
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    def python(self, *arguments: str, **environment: str) -> Answer:
+        """Run Python to its end."""
+        return self.laminar(*arguments, program=sys.executable, **environment)
+
+    def start(self, *arguments: str, program: str = PROGRAM, **environment: str) -> subprocess.Popen[str]:
+        """Start a command that goes on beside the test."""
+        process = subprocess.Popen(
+            [program, *arguments],
+            cwd=self.folder,
+            env=self._environment(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._started.append(process)
+        return process
+
+    def hold(self, place: str) -> None:
+        """Let the flow wait when it comes to a place."""
+        (self.folder / f"hold-{place}").touch()
+
+    def reached(self, place: str) -> None:
+        """Wait until the flow is at a place where it is held."""
+        self.until(lambda: (self.folder / f"at-{place}").exists(), f"at {place}")
+
+    def release(self, place: str) -> None:
+        """Let the flow go on."""
+        (self.folder / f"hold-{place}").unlink()
+
+    def journal(self) -> list[str]:
+        """Read what user code has noted, in order."""
+        path = self.folder / "journal"
+        return path.read_text().splitlines() if path.exists() else []
+
+    def newest(self, **environment: str) -> str:
+        """Give the id of the newest run."""
+        run: str = self.laminar("get", "runs", "--limit", "1", "-o", "json", **environment).plain[0]["run"]
+        return run
+
+    def layers(self, run: str = "one") -> dict[str, dict[str, Any]]:
+        """Give what JSON says of the layers of a run, by name."""
+        flow = self.laminar("get", "run", run, "-o", "json").plain["flows"][0]
+        return {layer["layer"]: layer for layer in flow["layers"]}
+
+    @staticmethod
+    def until(happened: Callable[[], object], what: str) -> None:
+        """Wait for something that is bound to happen."""
+        deadline = time.monotonic() + 30
+        while not happened():
+            assert time.monotonic() < deadline, f"it never came to this: {what}"
+            time.sleep(0.01)
+
+    def close(self) -> None:
+        """End what was started and still runs."""
+        for process in self._started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+    @staticmethod
+    def _environment(more: dict[str, str]) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("LAMINAR_")}
+        return {**kept, "PYTHONDONTWRITEBYTECODE": "1", **more}
