@@ -208,7 +208,9 @@ def test_a_resume_makes_again_what_is_missing_and_nothing_else(tmp_path: Path, c
     assert list(execution.layer(Each).value) == [7, 14, 21]
 
 
-@pytest.mark.parametrize("data", [b"", b"garbage", gzip.compress(pickle.dumps("forged"))])
+@pytest.mark.parametrize(
+    "data", [b"", b"garbage", gzip.compress(pickle.dumps("forged"))], ids=["empty", "garbage", "another value"]
+)
 def test_a_damaged_blob_is_found_by_its_reader_and_made_again_by_a_resume(
     tmp_path: Path, counts: Path, data: bytes
 ) -> None:
