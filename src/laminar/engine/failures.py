@@ -32,6 +32,13 @@ def exception_of(ended: Ended, where: str) -> BaseException:
     """
     if ended.manifest is not None and ended.manifest.failure is not None:
         return exception_of_failure(ended.manifest.failure, where)
+    error = _without_result(ended, where)
+    if ended.output:
+        error.add_note(f"The last that it printed:\n{ended.output}")
+    return error
+
+
+def _without_result(ended: Ended, where: str) -> BaseException:
     detail = f"{where[0].upper()}{where[1:]} ended without a result: {ended.detail}."
     match ended.outcome:
         case Outcome.OUT_OF_MEMORY:

@@ -59,12 +59,14 @@ class Watch:
                 detail = f"the kernel killed it for memory; its peak was {memory or 0:.0f} MB"
                 return Ended(key, Outcome.OUT_OF_MEMORY, signal=number, detail=detail, cpu=cpu, memory=memory)
             detail = f"its process was killed by {_name(number)}"
-            return Ended(key, Outcome.KILLED, signal=number, detail=detail, cpu=cpu, memory=memory)
+            output = files.last_lines(self.request.log)
+            return Ended(key, Outcome.KILLED, signal=number, detail=detail, output=output, cpu=cpu, memory=memory)
         if status == UNDELIVERED and os.path.exists(f"{self.request.manifest}.part"):
             detail = f"its result could not be written to {self.request.manifest}.{files.room(self.request.manifest)}"
             return Ended(key, Outcome.LOST, detail=detail.removesuffix("."), cpu=cpu, memory=memory)
         detail = f"its process exited with code {status} and no result, as os._exit({status}) does"
-        return Ended(key, Outcome.EXITED, code=status, detail=detail, cpu=cpu, memory=memory)
+        output = files.last_lines(self.request.log)
+        return Ended(key, Outcome.EXITED, code=status, detail=detail, output=output, cpu=cpu, memory=memory)
 
 
 def _name(number: int) -> str:

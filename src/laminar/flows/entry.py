@@ -70,7 +70,8 @@ def load(payload: Mapping[str, Any]) -> LayerEntry:
 
     Args:
         payload: ``flow``: its class as ``(module, qualified name)``, or pickled with its definition; ``layers``: names
-            of those registered; ``datastore``: pickled; ``run``: the execution's id; ``retry``: whether it was resumed.
+            of those registered; ``after``: names of the flows before it in a chain; ``datastore``: pickled; ``run``:
+            the execution's id; ``retry``: whether it was resumed.
 
     Raises:
         FlowError: A layer is not registered in this process.
@@ -164,7 +165,7 @@ class LayerEntry(Entry):
         names = self._asks.get(key)
         if names is None:
             names = self._asks[key] = asked_for(function, flow.name, flow.registry)
-        layers = []
+        layers: list[Layer] = []
         for name in names:
             layer = self._execution.layer(name)
             binding_of(layer).picks = split.picks.get(name, {})

@@ -12,15 +12,14 @@ from laminar.model.action import Output, Ref
 from laminar.model.ids import ActionKey, new_run_id
 from laminar.model.states import State
 from laminar.worker import assignment, loading
-from laminar.worker.assignment import Reached
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any, TypeVar, overload
+    from typing import Any, Final, TypeVar, overload
 
     from laminar.data.artifacts import Artifacts
-    from laminar.flows.layer import FlowContract
+    from laminar.flows.layer import FlowContract, NamedLayer
 
     LayerT = TypeVar("LayerT", bound=Layer)
 
@@ -34,6 +33,7 @@ class Execution:
         id: Its id; None before there is one.
         flow: The flow.
         retry: Whether it was resumed.
+        after: Names of the flows before it in a chain.
     """
 
     def __init__(
@@ -43,9 +43,10 @@ class Execution:
         retry: bool = False,
     ) -> None:
         """Name a run; nothing is looked up."""
-        self.id = id
+        self.id: Final = id
         self.flow = flow
         self.retry = retry
+        self.after: tuple[str, ...] = ()
         self._artifacts: Artifacts | None = None
 
     def __call__(self, id: str) -> Execution:  # noqa: A002 - the name users know
@@ -83,7 +84,7 @@ class Execution:
         @overload
         def layer(self, layer: LayerT, **attributes: Any) -> LayerT: ...
         @overload
-        def layer(self, layer: str, **attributes: Any) -> Layer: ...
+        def layer(self, layer: str, **attributes: Any) -> NamedLayer: ...
 
     def layer(self, layer: Any, **attributes: Any) -> Any:
         """Get a layer of the execution, to read its artifacts.
@@ -204,8 +205,14 @@ class Execution:
 
     # Running
 
-    def begin(self, id: str | None, parameters: dict[str, Any]) -> Execution:  # noqa: A002
-        """Run the flow under this execution's flow; see :meth:`Flow.__call__`."""
+    def begin(self, id: str | None, parameters: dict[str, Any], after: tuple[str, ...] = ()) -> Execution:  # noqa: A002
+        """Run the flow under this execution's flow; see :meth:`Flow.__call__`.
+
+        Args:
+            id: The id; None for a new one.
+            parameters: Values for ``Parameters``.
+            after: Names of the flows before it in a chain.
+        """
         from laminar.flows import resuming  # the command line may have asked this process to resume instead
 
         wanted = resuming.wanted()
@@ -221,6 +228,7 @@ class Execution:
         self.flow.nodes(dependencies)
         Parameters(**parameters)  # refuses the names that no artifact can have
         execution = self(id if id is not None else new_run_id())
+        execution.after = after
         from laminar.flows.program import run  # 10 ms of engine that reading results does not need
 
         run(execution, dependencies, parameters, resume=False)
@@ -261,11 +269,8 @@ class Execution:
         Raises:
             FlowError: A layer is unknown, or they need each other in a circle.
         """
-        assigned = assignment.current()
-        if assigned is not None:
-            if assigned.stops and assigned.space == self.flow.name:
-                raise Reached
-            return self
+        if assignment.current() is not None:
+            return self.flow(execution=self.id)
         self.flow.nodes(dependencies)
         from laminar.flows.program import run  # 10 ms of engine that reading results does not need
 
@@ -309,10 +314,12 @@ class Execution:
         parameters = linker(self)
         if not isinstance(parameters, Parameters):
             raise FlowError(f"The linker of {flow.name} gave {parameters!r}; it must give Parameters(…).")
-        known = flow.configuration.datastore.archives.runs(flow.name)
-        if self.retry and self.id in known:
-            return flow.execution(self.known_id).resume()
-        execution = flow(execution=self.id, **parameters.artifacts)
+        after = (*self.after, self.flow.name)
+        if self.retry and self.id in flow.configuration.datastore.archives.runs(flow.name):
+            execution = flow.recall(self.known_id, current=True)
+            execution.after = after
+            return execution.resume()
+        execution = flow.execution.begin(self.id, parameters.artifacts, after)
         execution.retry = self.retry
         return execution
 

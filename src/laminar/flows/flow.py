@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, ClassVar, TypeVar, overload
 
+    from laminar.flows.layer import NamedLayer
+
     LayerT = TypeVar("LayerT", bound=Layer)
 
 PARAMETERS = Parameters.__name__
@@ -284,7 +286,7 @@ class Flow:
         @overload
         def layer(self, layer: LayerT, **attributes: Any) -> LayerT: ...
         @overload
-        def layer(self, layer: str, **attributes: Any) -> Layer: ...
+        def layer(self, layer: str, **attributes: Any) -> NamedLayer: ...
 
     def layer(self, layer: Any, **attributes: Any) -> Any:
         """Get a layer of the flow, for its current execution; see :meth:`Execution.layer`."""
@@ -312,12 +314,18 @@ class Flow:
     def __bool__(self) -> bool:
         """Be the execution guard: true in a scheduler's process, false in one that only runs layers.
 
-        In a process that was started to run one layer of this flow, the layer has been run when the guard answers.
+        In a process that was started to run one layer of this flow, the layer has been run when the guard answers. In
+        one for a flow that follows this one in a chain, the guard is true, so that the script comes to that flow.
         """
         assigned = assignment.current()
-        if assigned is not None and assigned.attempt is not None and assigned.space == self.name:
+        if assigned is None:
+            return True
+        if assigned.attempt is None:
+            return False
+        if assigned.space == self.name:
             child.perform(assigned.attempt)
-        return assigned is None
+            return False
+        return self.name in assigned.attempt.entry.payload["after"]
 
     def __call__(self, *, execution: str | None = None, **parameters: Any) -> Execution:
         """Run the flow.

@@ -48,9 +48,11 @@ if TYPE_CHECKING:
     class ExecutionContract(Protocol):
         """What layers know of their execution; :class:`~laminar.flows.execution.Execution` is one."""
 
-        id: str | None
         retry: bool
+        after: tuple[str, ...]
 
+        @property
+        def id(self) -> str | None: ...
         @property
         def flow(self) -> FlowContract[ExecutionContract]: ...
         @property
@@ -70,7 +72,7 @@ if TYPE_CHECKING:
         @overload
         def layer(self, layer: LayerT, **attributes: Any) -> LayerT: ...
         @overload
-        def layer(self, layer: str, **attributes: Any) -> Layer: ...
+        def layer(self, layer: str, **attributes: Any) -> NamedLayer: ...
         def read(self, layer: Layer, name: str) -> Any: ...
         def load(self, ref: Ref) -> Any: ...
         def is_finished(self, layer: str) -> bool: ...
@@ -391,6 +393,15 @@ class Parameters(Layer):
 
         def __getattr__(self, name: str) -> Any:
             """Give a parameter."""
+
+
+if TYPE_CHECKING:
+
+    class NamedLayer(Layer):
+        """A layer that was got by its name: type checkers know its class no better than this."""
+
+        def __getattr__(self, name: str) -> Any:
+            """Give an artifact."""
 
 
 class Registration(Value, frozen=True):

@@ -77,6 +77,7 @@ def _for_other_processes(execution: ExecutionContract) -> tuple[Code, EntryRef]:
         "run": execution.known_id,
         "flow": kind,
         "layers": list(flow.registry),
+        "after": execution.after,
         "datastore": pickled.dumps(flow.configuration.datastore),
         "retry": execution.retry,
     }

@@ -26,6 +26,18 @@ def open_log(path: str) -> int:
         return os.open(path, flags, 0o666)
 
 
+def last_lines(path: str, most: int = 2000) -> str:
+    """Read the last whole lines of a file, in so many bytes; empty if there is none."""
+    try:
+        with open(path, "rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - most))
+            text = file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+    return (text if size <= most else text.partition("\n")[2]).rstrip()
+
+
 def room(path: str) -> str:
     """Say how much may still be written where a path leads, as the end of a sentence; empty if that is unknown."""
     try:

@@ -138,6 +138,7 @@ class Ended(Value, frozen=True):
         code: Exit code of its process, if it has one.
         signal: Signal that ended its process, if one did.
         detail: What the place says about it, in words.
+        output: The last lines that it has printed, if it ended without a result.
         cpu: Processor seconds used, if known.
         memory: Peak resident memory in megabytes, if known.
     """
@@ -148,6 +149,7 @@ class Ended(Value, frozen=True):
     code: int | None = None
     signal: int | None = None
     detail: str = ""
+    output: str = ""
     cpu: float | None = None
     memory: float | None = None
 

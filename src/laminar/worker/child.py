@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def run(entry: Entry, request: Request) -> None:
-    """Run an attempt and hand over its manifest as a file that appears whole.
+    """Run an attempt and hand over its manifest.
 
     While it runs, the process may be the scheduler of other flows, which the user's code may call.
     """
@@ -27,6 +27,11 @@ def run(entry: Entry, request: Request) -> None:
         manifest = entry.call(request)
     except BaseException as error:
         manifest = Manifest({}, describe(error))
+    hand_over(request, manifest)
+
+
+def hand_over(request: Request, manifest: Manifest) -> None:
+    """Hand over the manifest of an attempt as a file that appears whole."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -47,5 +52,10 @@ def perform(attempt: Attempt) -> None:
     The rest of the script then finds a process that runs nothing more.
     """
     loading.name_main()
-    run(loading.find(attempt.entry), attempt.request)
+    try:
+        entry = loading.find(attempt.entry)
+    except Exception as error:
+        hand_over(attempt.request, Manifest({}, describe(error)))
+    else:
+        run(entry, attempt.request)
     assignment.assign(assignment.Assignment("", "", stops=False))

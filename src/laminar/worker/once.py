@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
+from laminar.errors import CodeLoadError
+from laminar.model.action import Manifest
 from laminar.worker import assignment, child, loading
+from laminar.worker.failures import describe
 
 
 def main() -> None:
@@ -15,7 +17,7 @@ def main() -> None:
     assignment.assign(assignment.Assignment(action.space, action.run, stops=True))
     try:
         entry = loading.load(attempt.code, attempt.entry)
-    except Exception as error:
-        print(error, file=sys.stderr)
-        os._exit(70)
-    child.run(entry, attempt.request)
+    except CodeLoadError as error:
+        child.hand_over(attempt.request, Manifest({}, describe(error)))
+    else:
+        child.run(entry, attempt.request)
