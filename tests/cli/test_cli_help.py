@@ -19,7 +19,7 @@ USAGE = {
 }
 OPTIONS = {
     "run": ["--execution ID", "--executor NAME", "--datastore, --root ROOT", "--resume", "-o, --output [table|json]"],
-    "resume": ["-o, --output [table|json]", "--root FOLDER"],
+    "resume": ["-m, --module", "-o, --output [table|json]", "--root FOLDER"],
     "graph": ["-o, --output [table|json]"],
     "get runs": ["--limit", "-o, --output [table|json]", "--root FOLDER"],
     "get run": ["-o, --output [table|json]", "--root FOLDER"],

@@ -96,7 +96,7 @@ def test_an_unknown_run_is_told_with_the_nearest(hello):
     assert answer == (
         2,
         "",
-        f"laminar: No flow of {hello.folder}/main.py has a run 'nigthly'. Did you mean 'nightly'?\n",
+        "laminar: No flow of main.py has a run 'nigthly'. Did you mean 'nightly'?\n",
     )
 
 
@@ -106,7 +106,7 @@ def test_an_unknown_run_is_told_also_where_the_file_then_fails_for_want_of_resul
     assert hello.python("main.py", LAMINAR_QUIET="1").out == "120\n"
     answer = hello.laminar("resume", "main.py", "never")
     assert answer.code == 2
-    assert f"No flow of {hello.folder}/main.py has a run 'never'." in answer.err
+    assert "No flow of main.py has a run 'never'." in answer.err
 
 
 @pytest.mark.parametrize(
@@ -341,3 +341,67 @@ def test_a_run_of_the_same_id_in_another_place_is_left_alone(hello):
     hello.release("second-0")
     _, err = other.communicate()
     assert other.returncode == 0, err
+
+
+FLOW = """
+    from pathlib import Path
+    from laminar import Flow, Layer
+
+    class F(Flow): ...
+
+    @F.register
+    class Here(Layer):
+        def __call__(self):
+            if Path("fail").exists():
+                raise ValueError("not yet")
+            print("here")
+"""
+CALL = """
+    from laminar.configurations.datastores import Local
+
+    if flow := F(datastore=Local(root="elsewhere")):
+        flow()
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "start"),
+    [
+        ({"main.py": FLOW + CALL}, ["python", "main.py"]),
+        ({"main.py": FLOW + CALL}, ["laminar", "run", "main.py", "F"]),
+        ({"a b/it's.py": FLOW + CALL}, ["python", "a b/it's.py"]),
+        ({"mine.py": FLOW, "main.py": "    from mine import F" + CALL}, ["python", "main.py"]),
+        ({"mine.py": FLOW, "main.py": "    from mine import F" + CALL}, ["laminar", "run", "main.py", "F"]),
+        ({"own/__init__.py": "", "own/main.py": FLOW + CALL}, ["python", "-m", "own.main"]),
+        (
+            {"own/__init__.py": "", "own/mine.py": FLOW, "own/__main__.py": "    from .mine import F" + CALL},
+            ["python", "-m", "own"],
+        ),
+    ],
+)
+def test_the_command_that_a_failed_run_names_goes_on_with_it(shell, files, start):
+    for name, text in files.items():
+        shell.write(name, text)
+    (shell.folder / "fail").touch()
+    program, *arguments = start
+    failed = (shell.python if program == "python" else shell.laminar)(*arguments)
+    assert failed.code == 1
+    command = next(line for line in failed.err.splitlines() if line.startswith("laminar: resume with: "))
+    command = command.removeprefix("laminar: resume with: laminar ")
+    (shell.folder / "fail").unlink()
+    answer = shell.laminar("-c", f"{shell.program} {command}", program="/bin/sh")
+    assert (answer.code, answer.out) == (0, "Here | here\n"), answer.err
+
+
+def test_the_command_that_get_names_for_a_run_whose_scheduler_died_goes_on_with_it(shell):
+    die = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"  # on threads, that is the scheduler
+    shell.write("own/__init__.py", "")
+    shell.write("own/mine.py", FLOW.replace('raise ValueError("not yet")', die))
+    shell.write("own/__main__.py", "    from .mine import F" + CALL)
+    (shell.folder / "fail").touch()
+    assert shell.python("-m", "own", LAMINAR_EXECUTOR="thread", LAMINAR_QUIET="1").code == -9
+    (shell.folder / "fail").unlink()
+    run = shell.laminar("get", "runs", "--root", "elsewhere", "-o", "json").plain[0]["run"]
+    out = shell.laminar("get", "run", run, "--root", "elsewhere").out
+    assert f"died. Go on with: laminar resume -m own {run}\n" in out
+    assert shell.laminar("resume", "-m", "own", run).out == "Here | here\n"

@@ -32,6 +32,7 @@ def test_layers_are_seen_with_what_is_done_runs_and_waits(hello):
     assert re.fullmatch(r"Third +━+ waiting", row(terminal, "Third"))
     footer = next(line for line in terminal.screen if line.startswith("Hello one, "))
     assert footer.endswith(": 1 split running; layers: 1 waiting, 1 running, 1 succeeded")
+    assert not terminal.cursor_hidden, "a run that is killed would leave the terminal without one"
     before = footer
     terminal.see(lambda now: any(line.startswith("Hello one, ") and line != before for line in now.screen))
     hello.release("second-2")

@@ -100,7 +100,8 @@ def find(module: ModuleType, name: str) -> type[Flow]:
     """
     known = flows_in(module)
     if name not in known:
-        raise FlowError(f"{module.__file__} has no flow {name!r}.{nearest(name, known)}")
+        file = os.path.relpath(module.__file__ or module.__name__)
+        raise FlowError(f"{file} has no flow {name!r}.{nearest(name, known)}")
     return known[name]
 
 

@@ -169,22 +169,25 @@ def _go_on(flow: Flow, run: str | None) -> int:
 @click.argument("file")
 @click.argument("run", metavar="ID")
 @click.argument("arguments", nargs=-1, metavar="[-- ARGUMENTS]...")
+@click.option("-m", "--module", is_flag=True, help="FILE is the name of a module, as python -m takes it.")
 @options.output
 @options.root
 @options.common
-def resume(file: str, run: str, arguments: tuple[str, ...], output: str, root: str) -> int:
+def resume(file: str, run: str, arguments: tuple[str, ...], module: bool, output: str, root: str) -> int:
     """Go on with the run ID of FILE, where it failed, was stopped, or its scheduler died.
 
     FILE is executed as `python FILE ARGUMENTS` would, but its calls of flows go on with that run: what is finished is
     kept, what is missing runs. So chains of flows go on too. ID may be abbreviated.
     """
     from laminar.flows.flow import made  # 40 ms that help texts do not need
+    from laminar.worker import loading
 
-    path = code.path_of(file)
+    path = os.path.abspath(file) if module else code.path_of(file)
     wanted = _full_id(run, root)
     code.go_first(path, arguments)
+    start = (lambda: loading.run_module(file)) if module else (lambda: loading.run_script(path))
     with _aside(output):
-        result = _carry_out(lambda: _execute(path, wanted))
+        result = _carry_out(lambda: _execute(start, file, wanted))
     _answer(output, [flow.execution for flow in made if flow.execution.id == wanted and flow.execution.status])
     return result
 
@@ -204,8 +207,13 @@ def _full_id(run: str, root: str) -> str:
         return run  # it may lie in another place, which only the file knows
 
 
-def _execute(path: str, run: str) -> None:
+def _execute(start: Callable[[], object], file: str, run: str) -> None:
     """Execute a file so that its calls go on with a run; if none of them has it, go on with a flow that has.
+
+    Args:
+        start: Executes it.
+        file: Its name.
+        run: Id of the run.
 
     Raises:
         CodeLoadError: The file failed before any run went on.
@@ -214,11 +222,10 @@ def _execute(path: str, run: str) -> None:
     """
     from laminar.flows import resuming  # loaded by then, but not for help texts
     from laminar.flows.flow import made
-    from laminar.worker import loading
 
     resuming.want(run)
     try:
-        loading.run_script(path)
+        start()
     except SystemExit as error:
         if error.code:
             raise
@@ -227,16 +234,16 @@ def _execute(path: str, run: str) -> None:
             raise
         trace = own_traceback(error).rstrip()
         if resuming.resumed():
-            raise ExecutionError(f"{path} failed after its run:\n{trace}") from None
+            raise ExecutionError(f"{file} failed after its run:\n{trace}") from None
         if made and not _having(made, run):
-            raise _unknown(made, run, path) from None
-        raise CodeLoadError(f"{path} failed before it came to its run:\n{trace}") from None
+            raise _unknown(made, run, file) from None
+        raise CodeLoadError(f"{file} failed before it came to its run:\n{trace}") from None
     if resuming.resumed():
         return
     flows = [code.configured(kind) for kind in code.flows_in(sys.modules["__main__"]).values()]
     found = _having(flows, run)
     if not found:
-        raise _unknown(flows, run, path)
+        raise _unknown(flows, run, file)
     for execution in sorted(found, key=lambda one: one.started or 0.0):
         execution.resume()
 
@@ -246,11 +253,11 @@ def _having(flows: Iterable[Flow], run: str) -> list[Execution]:
     return [flow.execution(run) for flow in flows if run in flow.configuration.datastore.archives.runs(flow.name)]
 
 
-def _unknown(flows: Iterable[Flow], run: str, path: str) -> LaminarError:
+def _unknown(flows: Iterable[Flow], run: str, file: str) -> LaminarError:
     known = {other for flow in flows for other in flow.configuration.datastore.archives.runs(flow.name)}
     if not flows:
-        return FlowError(f"{path} defines no flow, so it has no run to go on with.")
-    return UnknownRunError(f"No flow of {path} has a run {run!r}.{nearest(run, known)}")
+        return FlowError(f"{file} defines no flow, so it has no run to go on with.")
+    return UnknownRunError(f"No flow of {file} has a run {run!r}.{nearest(run, known)}")
 
 
 @click.command("graph", short_help="Draw a flow as Mermaid text.")

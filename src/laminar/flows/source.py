@@ -59,10 +59,22 @@ def locate(flow: FlowContract[ExecutionContract]) -> tuple[Code, tuple[str, str]
 
 
 def file_of(flow: FlowContract[ExecutionContract]) -> str | None:
-    """Name the file that defines a flow, if it came from one."""
-    module = sys.modules.get(type(flow).__module__)
-    file = getattr(module, "__file__", None)
-    return os.path.abspath(file) if file is not None and os.path.isfile(file) else None
+    """Name the file that a flow comes from, as it was started: it also knows how the flow is configured.
+
+    Returns:
+        The file; ``-m`` and the name of a module, if it was started so; None if there is neither, as in a notebook.
+    """
+    name = type(flow).__module__
+    main: Any = sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    if spec is not None and (name == "__main__" or name.partition(".")[0] == spec.name.partition(".")[0]):
+        return f"-m {spec.name.removesuffix('.__main__')}"
+    started = sys.argv[0] if spec is None and getattr(main, "__file__", None) is not None else ""
+    own = getattr(sys.modules.get(name), "__file__", None)
+    for file in (started if started.endswith(".py") else None, own):
+        if file is not None and os.path.isfile(file):
+            return os.path.abspath(file)
+    return None
 
 
 def _has_address(kind: type) -> bool:

@@ -17,7 +17,7 @@ class RunRow(Value, frozen=True):
         epoch: How often it was taken by a scheduler.
         holder: The scheduler that holds or last held it.
         lease: Until when the holder's word counts, where it cannot be seen from here.
-        source: The file that defines it, if it came from one.
+        source: The file it was started with, or ``-m`` and the name of a module, if there is one.
         started: When it was first started.
         ended: When it ended, if it has.
         error: What failed, in one line.

@@ -63,7 +63,7 @@ class Order(Value, frozen=True):
         grace: Seconds that an attempt has to end by itself.
         quiet: Whether to print nothing.
         resume: Whether the run should exist already.
-        source: The file that defines it.
+        source: The file it was started with, or ``-m`` and the name of a module.
     """
 
     program: Program
@@ -296,11 +296,20 @@ def label_of(folder: str, space: str, run: str) -> str:
 
 
 def resume_command(source: str | None, run: str) -> str:
-    """Say how a run is resumed from a shell."""
+    """Say how a run is resumed from a shell.
+
+    Args:
+        source: The file it was started with, or ``-m`` and the name of a module; None if neither is known.
+        run: Its id.
+    """
     if source is None:
         return f"flow.execution({run!r}).resume()"
+    if source.startswith("-m "):
+        return f"laminar resume {source} {run}"
+    import shlex  # 1 ms, and only a run that did not succeed needs it
+
     shown = os.path.relpath(source) if source.startswith(os.getcwd() + os.sep) else source
-    return f"laminar resume {shown} {run}"
+    return f"laminar resume {shlex.quote(shown)} {run}"
 
 
 def _one_line(failed: Failed) -> str:

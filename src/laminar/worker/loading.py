@@ -14,6 +14,7 @@ from laminar.worker.assignment import Reached
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from importlib.abc import Loader
+    from importlib.machinery import ModuleSpec
     from types import CodeType, ModuleType
     from typing import Any
 
@@ -55,7 +56,7 @@ def _run_main(code: Code) -> None:
     if code.script is not None:
         run_script(code.script)
     elif code.module is not None:
-        _run_module(code.module)
+        run_module(code.module)
 
 
 def find(entry: EntryRef) -> Entry:
@@ -114,10 +115,11 @@ def name_main() -> None:
         sys.modules.setdefault(name, main)
 
 
-def _run_as_main(code: CodeType, path: str, package: str | None) -> ModuleType:
+def _run_as_main(code: CodeType, path: str, spec: ModuleSpec | None) -> ModuleType:
     main = type(sys)("__main__")
     main.__file__ = path
-    main.__package__ = package
+    main.__spec__ = spec
+    main.__package__ = spec.parent if spec is not None else None
     main.__dict__["__builtins__"] = __builtins__
     sys.modules["__main__"] = main
     try:
@@ -128,11 +130,18 @@ def _run_as_main(code: CodeType, path: str, package: str | None) -> ModuleType:
     return main
 
 
-def _run_module(name: str) -> None:
+def run_module(name: str) -> ModuleType:
+    """Execute a module as ``__main__``, as ``python -m`` does, up to where it calls the flow that this process is for.
+
+    Raises:
+        ModuleNotFoundError: There is none of that name.
+    """
     import importlib.util  # 5 ms that code started as ``python FILE`` does not pay
 
     spec = importlib.util.find_spec(name)
+    if spec is not None and spec.submodule_search_locations is not None:
+        return run_module(f"{name}.__main__")
     loader: Any = spec.loader if spec is not None else None
     if spec is None or loader is None:
         raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-    _run_as_main(loader.get_code(name), spec.origin or name, name.rpartition(".")[0])
+    return _run_as_main(loader.get_code(name), spec.origin or name, spec)
