@@ -7,6 +7,7 @@ import pytest
 from laminar import Flow, Layer, Parameters
 from laminar.configurations import datastores, executors, hooks, layers, schedulers
 from laminar.exceptions import FlowError
+from laminar.host.machine import cores
 
 
 class Empty(Flow): ...
@@ -119,7 +120,7 @@ def test_two_layers_of_one_name_are_refused_through_inheritance() -> None:
     class A(Layer): ...
 
     Second.register(type("A", (Layer,), {}))
-    with pytest.raises(FlowError, match="Both would have two layers named A, from .* and .*"):
+    with pytest.raises(FlowError, match=r"Both would have two layers named A, from .* and .*"):
 
         class Both(First, Second): ...
 
@@ -232,8 +233,15 @@ def test_the_environment_names_the_default_executor(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("LAMINAR_EXECUTOR", "thread")
     assert isinstance(Empty().configuration.executor, executors.Thread)
     monkeypatch.setenv("LAMINAR_EXECUTOR", "threat")
-    with pytest.raises(FlowError, match="LAMINAR_EXECUTOR='threat' is no executor. Did you mean 'thread'"):
+    with pytest.raises(FlowError, match=r"LAMINAR_EXECUTOR='threat' is no executor. Did you mean 'thread'"):
         Empty()
+
+
+@pytest.mark.parametrize("kind", [executors.Thread, executors.Process])
+def test_executors_take_concurrency_and_time_out_and_use_all_cores_by_default(kind: Any) -> None:
+    assert (kind().concurrency, kind().timeout) == (cores(), None)
+    assert (kind(concurrency=3, timeout=2.5).concurrency, kind(concurrency=3, timeout=2.5).timeout) == (3, 2.5)
+    assert repr(kind(concurrency=3, timeout=2)) == f"{kind.__name__}(concurrency=3, timeout=2)"
 
 
 @pytest.mark.parametrize(
@@ -245,7 +253,7 @@ def test_the_environment_names_the_default_executor(monkeypatch: pytest.MonkeyPa
         ({"scheduler": 3}, r"Empty\(scheduler=…\) expects a Scheduler object, got 3 of type int"),
         (
             {"datastore": datastores.Memory()},
-            r"Memory\(\) cannot be seen from other processes.*Process\(\).*Use executors.Thread\(\).*datastores.Local\(\)",
+            r"Memory\(\) cannot be seen.*Process\(\).*Use executors.Thread\(\).*datastores.Local\(\)",
         ),
     ],
 )
@@ -291,7 +299,7 @@ def test_layer_gives_a_layer_of_the_flow_with_its_split() -> None:
         layer = flow.layer(asked, index=0, splits=2)
         assert isinstance(layer, A)
         assert (layer.index, layer.splits, layer.name) == (0, 2, "A")
-    with pytest.raises(FlowError, match="Flow F has no layer 'Aa'. Did you mean 'A'"):
+    with pytest.raises(FlowError, match=r"Flow F has no layer 'Aa'. Did you mean 'A'"):
         flow.layer("Aa")
 
 
@@ -339,7 +347,9 @@ def test_a_circle_is_refused_and_named() -> None:
     A.__call__ = lambda self, c: None  # type: ignore[method-assign]
     A.__call__.__annotations__["c"] = C
     F.register(A)
-    with pytest.raises(FlowError, match="Layers of flow F need each other in a circle: A needs C needs B needs A.*Take"):
+    with pytest.raises(
+        FlowError, match=r"Layers of flow F need each other in a circle: A needs C needs B needs A.*Take"
+    ):
         Empty.__call__(F())
 
 
@@ -410,7 +420,7 @@ def test_a_parameter_that_could_only_be_given_by_name_is_refused(memory: Any) ->
 
 
 def test_a_layer_behind_a_parameter_with_a_default_is_refused(memory: Any) -> None:
-    def body(self: Any, verbose=False, known: "Known" = None) -> None: ...  # type: ignore  # noqa: F821, PGH003, RUF013
+    def body(self: Any, verbose=False, known: "Known" = None) -> None: ...  # type: ignore  # noqa: F821
 
     _refused(body, memory, r"body\(known\) of flow F: layers come before parameters without an annotation")
 
@@ -454,7 +464,7 @@ def test_a_foreach_over_a_layer_that_is_not_registered_is_refused(memory: Any) -
 
 
 def test_calling_a_flow_without_layers_is_refused(memory: Any) -> None:
-    with pytest.raises(FlowError, match="Flow Empty has no layers. Register one: @Empty.register"):
+    with pytest.raises(FlowError, match=r"Flow Empty has no layers. Register one: @Empty.register"):
         memory(Empty)()
 
 
@@ -481,7 +491,7 @@ def test_a_configuration_that_does_not_exist_is_refused() -> None:
 
 @pytest.mark.parametrize("wrong", [3, "A", int, Layer(), Flow])
 def test_what_is_no_layer_cannot_be_registered(wrong: Any) -> None:
-    with pytest.raises(FlowError, match="Empty.register expects a subclass of Layer, got"):
+    with pytest.raises(FlowError, match=r"Empty.register expects a subclass of Layer, got"):
         Empty.register(wrong)
 
 
@@ -503,7 +513,10 @@ def test_parameters_are_part_of_every_flow_already() -> None:
         (lambda: layers.ForEach(parameters=layers.Parameter(Stranger, "foo")), "expects a list; write parameters="),
         (lambda: layers.ForEach(parameters=[Stranger]), "expects Parameter objects, got"),
         (lambda: layers.ForEach(parameters=3), "expects a list"),
-        (lambda: layers.Parameter(layer="Stranger", attribute="foo"), r"Parameter\(layer=…\): expects a subclass of Layer"),
+        (
+            lambda: layers.Parameter(layer="Stranger", attribute="foo"),
+            r"Parameter\(layer=…\): expects a subclass of Layer",
+        ),
         (lambda: layers.Parameter(layer=Stranger, attribute=3), r"Parameter\(attribute=…\): expects"),
         (lambda: layers.Parameter(layer=Stranger, attribute="foo", index="0"), r"Parameter\(index=…\): expects"),
         (lambda: layers.Parameter(layer=Stranger, attribute="foo", index=-1), r"Parameter\(index=…\): expects"),

@@ -76,7 +76,8 @@ def test_a_linker_may_give_accessors_and_no_parameters_at_all(memory: Any) -> No
             self.seen = parameters.artifacts or list(parameters.foo)
 
     assert memory(Sharded)().next(
-        flow=memory(After), linker=lambda execution: Parameters(foo=execution.layer(S).foo)  # type: ignore[attr-defined]
+        flow=memory(After),
+        linker=lambda execution: Parameters(foo=execution.layer(S).foo),  # type: ignore[attr-defined]
     ).layer(T).seen == [1, 2]
     with pytest.raises(AttributeError):
         memory(Sharded)().next(flow=memory(After), linker=lambda _: Parameters())
@@ -101,7 +102,8 @@ def test_a_linker_that_gives_no_parameters_is_refused(memory: Any, wrong: Any) -
 def test_what_a_linker_raises_reaches_the_caller(memory: Any) -> None:
     with pytest.raises(AttributeError, match="no artifact 'bar'"):
         memory(Make)(start=1).next(
-            flow=memory(Use), linker=lambda execution: Parameters(foo=execution.layer(Maker).bar)  # type: ignore[attr-defined]
+            flow=memory(Use),
+            linker=lambda execution: Parameters(foo=execution.layer(Maker).bar),  # type: ignore[attr-defined]
         )
 
 

@@ -69,14 +69,16 @@ def test_a_branch_runs_if_its_condition_holds_and_what_needs_a_skipped_layer_is_
 ) -> None:
     execution = memory(Branching)(score=score)
     assert execution.finished
-    assert [name for name in execution.flow.registry if name != "Parameters" and execution.layer(name).state.finished] == ran
+    assert [
+        name for name in execution.flow.registry if name != "Parameters" and execution.layer(name).state.finished
+    ] == ran
     assert execution.layer(Meet).said == ("high 9" if score == 9 else "low 1")
     assert execution.layer(Meet).ran == (["High"] if score == 9 else ["Low"])
 
 
 def test_reading_a_skipped_layer_says_that_it_has_not_finished(memory: Any) -> None:
     layer = memory(Branching)(score=1).layer(High)
-    with pytest.raises(AttributeError, match="Layer High .* has no artifact 'said'. Layer High has not finished"):
+    with pytest.raises(AttributeError, match=r"Layer High .* has no artifact 'said'. Layer High has not finished"):
         layer.said  # noqa: B018
 
 

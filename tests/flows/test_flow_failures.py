@@ -166,7 +166,7 @@ def test_the_cause_of_an_exception_is_in_its_notes(memory: Any) -> None:
     class A(Layer):
         def __call__(self) -> None:
             try:
-                {}["key"]  # noqa: B018
+                {}["key"]
             except KeyError as error:
                 raise ValueError("wrapped") from error
 
@@ -518,9 +518,9 @@ def test_a_split_that_waits_for_its_retry_is_dropped_when_another_fails(local: A
         def __call__(self) -> None:
             ledger = Ledger(f"{self.execution.flow.configuration.datastore.root}/ledger.db")
             try:
-                while not any(row.number == 1 for row in ledger.attempts("F", str(self.execution.id), "Patient")) or not (
-                    any("again" in str(vars(row)) for row in ledger.events("F", str(self.execution.id)))
-                ):
+                while not any(
+                    row.number == 1 for row in ledger.attempts("F", str(self.execution.id), "Patient")
+                ) or not (any("again" in str(vars(row)) for row in ledger.events("F", str(self.execution.id)))):
                     pass
             finally:
                 ledger.close()

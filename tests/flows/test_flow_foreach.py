@@ -258,9 +258,9 @@ def test_an_artifact_that_one_split_has_not_assigned_is_missing_there_only(memor
 
     execution = memory(F)(letters="abc")
     assert execution.layer(After).seen == (3, [0, 2], "a", "c")
-    with pytest.raises(AttributeError, match="Some.foo: split 1 has not assigned it.*available"):
+    with pytest.raises(AttributeError, match=r"Some.foo: split 1 has not assigned it.*available"):
         list(execution.layer(Some).foo)
-    with pytest.raises(AttributeError, match="Layer Some .* has no artifact 'foo'"):
+    with pytest.raises(AttributeError, match=r"Layer Some .* has no artifact 'foo'"):
         execution.layer(Some, index=1).foo  # noqa: B018
 
 
@@ -278,7 +278,7 @@ def test_handing_on_an_accessor_with_a_missing_element_says_which(memory: Any) -
         def __call__(self, some: Some) -> None:
             self.again = some.foo
 
-    with pytest.raises(AttributeError, match="Some.foo: split 1 has not assigned it"):
+    with pytest.raises(AttributeError, match=r"Some.foo: split 1 has not assigned it"):
         memory(F)(letters="abc")
 
 
@@ -295,7 +295,7 @@ def test_a_chained_foreach_over_an_artifact_that_one_split_has_not_assigned_fail
     class After(Layer):
         def __call__(self, some: Some) -> None: ...
 
-    with pytest.raises(ExecutionError, match="layer After: Some.foo was not assigned by split 1 and 1 more"):
+    with pytest.raises(ExecutionError, match=r"layer After: Some.foo was not assigned by split 1 and 1 more"):
         memory(F)(letters="abc")
 
 
@@ -306,7 +306,9 @@ def test_a_foreach_over_an_artifact_that_does_not_exist_names_the_nearest(memory
     class Cell2(Layer): ...
 
     flow = memory(F)
-    with pytest.raises(ExecutionError, match="ForEach of layer Cell2: Letters has no artifact 'leter'. Did you mean 'letter"):
+    with pytest.raises(
+        ExecutionError, match=r"ForEach of layer Cell2: Letters has no artifact 'leter'. Did you mean 'letter"
+    ):
         flow(letters="ab")
     assert flow.execution.error.layer == "Cell2"
 
@@ -377,7 +379,12 @@ def test_foreach_works_with_every_other_configuration_at_once(memory: Any) -> No
     )
     class All(Layer):
         def __call__(self, letters: Letters) -> None:
-            self.seen = (letters.letter, self.attempt, self.configuration.container.memory, self.configuration.container.cpu)
+            self.seen = (
+                letters.letter,
+                self.attempt,
+                self.configuration.container.memory,
+                self.configuration.container.cpu,
+            )
             if letters.letter == "a" and self.attempt == 1:
                 raise ValueError
             if letters.letter == "b":

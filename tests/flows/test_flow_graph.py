@@ -1,6 +1,7 @@
 """Pictures: Mermaid text, and HTML for notebooks."""
 
 import re
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -22,9 +23,7 @@ class Load(Layer):
         self.big = "<script>alert(1)</script>" * 100
 
 
-@Pictured.register(
-    foreach=layers.ForEach(parameters=[layers.Parameter(Load, "fold"), layers.Parameter(Load, "model")])
-)
+@Pictured.register(foreach=layers.ForEach(parameters=[layers.Parameter(Load, "fold"), layers.Parameter(Load, "model")]))
 class Train(Layer):
     def __call__(self, load: Load) -> None:
         self.score = load.fold  # type: ignore[attr-defined]
@@ -80,10 +79,7 @@ def test_names_that_mermaid_could_take_for_its_own_are_quoted() -> None:
 
     text = F().graph()
     assert text == (
-        "flowchart TD\n"
-        '    n0["Ünder"]\n'
-        '    n1[["end<br/>foreach Ünder.a#34;#93;#59; click"]]\n'
-        "    n0 --> n1\n"
+        'flowchart TD\n    n0["Ünder"]\n    n1[["end<br/>foreach Ünder.a#34;#93;#59; click"]]\n    n0 --> n1\n'
     )
 
 
@@ -92,7 +88,7 @@ def test_a_flow_that_is_wrong_says_so_in_its_picture() -> None:
 
     @F.register
     class A(Layer):
-        def __call__(self, other: "Nope<b>") -> None: ...  # type: ignore  # noqa: F821, F722, PGH003
+        def __call__(self, other: "Nope<b>") -> None: ...  # type: ignore  # noqa: F722
 
     with pytest.raises(FlowError, match="is no layer"):
         F().graph()
@@ -126,7 +122,9 @@ def _svg(html: str) -> ElementTree.Element:
 
 
 def _is_self_contained(html: str) -> bool:
-    return not re.search(r"<script|href|src=|url\(|@import", html.replace('xmlns="http://www.w3.org/2000/svg"', ""), re.IGNORECASE)
+    return not re.search(
+        r"<script|href|src=|url\(|@import", html.replace('xmlns="http://www.w3.org/2000/svg"', ""), re.IGNORECASE
+    )
 
 
 def test_a_flow_draws_itself_in_a_notebook() -> None:
@@ -155,7 +153,7 @@ def test_boxes_lie_below_what_they_need_and_do_not_overlap() -> None:
     rects = list(_svg(Wide()._repr_html_()).iter("{http://www.w3.org/2000/svg}rect"))
     edges = [(float(rect.attrib["x"]), float(rect.attrib["width"])) for rect in rects]
     assert len({rect.attrib["y"] for rect in rects}) == 1
-    assert all(x + width < following for (x, width), (following, _) in zip(edges, edges[1:], strict=False))
+    assert all(x + width < following for (x, width), (following, _) in pairwise(edges))
 
 
 def test_an_execution_draws_the_state_of_each_layer(memory: Any) -> None:

@@ -417,7 +417,9 @@ def test_a_submission_hook_that_sets_what_does_not_exist_says_so(memory: Any) ->
         def wrong(self) -> None:
             self.configuration.container.memroy = 3  # type: ignore[attr-defined]
 
-    with pytest.raises(AttributeError, match="Container has no field 'memroy'. Its fields: image, command, cpu, memory"):
+    with pytest.raises(
+        AttributeError, match=r"Container has no field 'memroy'. Its fields: image, command, cpu, memory"
+    ):
         memory(F)()
 
 
@@ -515,7 +517,9 @@ def test_a_hook_is_a_plain_function_written_without_brackets(kind: str) -> None:
         yield
 
     for wrong in (later, laters):
-        with pytest.raises(FlowError, match=rf"@hooks\.{kind} .*{wrong.__name__}: hooks are plain functions.*without async"):
+        with pytest.raises(
+            FlowError, match=rf"@hooks\.{kind} .*{wrong.__name__}: hooks are plain functions.*without async"
+        ):
             mark(wrong)
 
 

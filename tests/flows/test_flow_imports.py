@@ -12,9 +12,7 @@ PATHS = {
     "laminar.configurations.executors": "Executor Process Thread",
     "laminar.configurations.flows": "Configuration",
     "laminar.configurations.hooks": "entry submission execution retry",
-    "laminar.configurations.layers": (
-        "Configuration Container ForEach Parameter Retry Catch Timeout Resources"
-    ),
+    "laminar.configurations.layers": ("Configuration Container ForEach Parameter Retry Catch Timeout Resources"),
     "laminar.configurations.schedulers": "Scheduler",
     "laminar.configurations.serde": "Protocol",
     "laminar.types": "unwrap",
@@ -86,5 +84,5 @@ def test_unwrap_gives_the_value_or_the_default_or_says_that_both_are_none() -> N
 def test_accessor_refuses_what_is_none() -> None:
     from laminar.types import accessor
 
-    with pytest.raises(TypeError, match="foreach layer.*got a float"):
+    with pytest.raises(TypeError, match=r"foreach layer.*got a float"):
         accessor(1.5)

@@ -171,7 +171,7 @@ def test_a_damaged_blob_is_never_given_as_data_nor_as_a_default(local: Any) -> N
     execution = flow()
     for blob in (Path(flow.configuration.datastore.root) / "F" / "artifacts").iterdir():
         blob.write_bytes(b"\x1f\x8bnonsense")
-    with pytest.raises(AttributeError, match="damaged.*Resume the run"):
+    with pytest.raises(AttributeError, match=r"damaged.*Resume the run"):
         execution.layer(A).foo  # noqa: B018
     assert execution.resume().layer(A).foo == "assigned"
 
@@ -185,7 +185,9 @@ def test_a_missing_artifact_names_layer_and_artifact_and_the_nearest_name(memory
             self.accuracy = 1
 
     layer = memory(F)().layer(A)
-    with pytest.raises(AttributeError, match=r"Layer A of execution \w{27} has no artifact 'acuracy'. Did you mean 'acc"):
+    with pytest.raises(
+        AttributeError, match=r"Layer A of execution \w{27} has no artifact 'acuracy'. Did you mean 'acc"
+    ):
         layer.acuracy  # noqa: B018
     assert not hasattr(layer, "nothing")
     assert getattr(layer, "nothing", 3) == 3
@@ -219,7 +221,7 @@ def test_a_parameter_that_was_not_given_is_named(memory: Any) -> None:
         def __call__(self, parameters: Parameters) -> None:
             parameters.greting  # noqa: B018
 
-    with pytest.raises(AttributeError, match="was given no parameter 'greting'. Did you mean 'greeting'"):
+    with pytest.raises(AttributeError, match=r"was given no parameter 'greting'. Did you mean 'greeting'"):
         memory(F)(greeting="hi")
 
 
@@ -276,7 +278,9 @@ def test_an_artifact_that_cannot_be_pickled_is_named_with_the_path_inside_it(mem
         def __call__(self) -> None:
             self.model = {"parts": [1, {"lock": threading.Lock()}]}
 
-    with pytest.raises(UnpicklableArtifactError, match=r"Layer A cannot save its artifact 'model'.*\['parts'\]\[1\]\['lock'\]"):
+    with pytest.raises(
+        UnpicklableArtifactError, match=r"Layer A cannot save its artifact 'model'.*\['parts'\]\[1\]\['lock'\]"
+    ):
         memory(F)()
 
 
@@ -315,7 +319,7 @@ def test_a_reserved_name_cannot_be_defined_in_the_class_of_a_layer(name: str, va
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "", ".record", "two words", "1st"])
 def test_what_is_no_name_in_python_cannot_be_assigned(name: str) -> None:
-    with pytest.raises(FlowError, match="cannot be the name of an artifact. Choose a Python name"):
+    with pytest.raises(FlowError, match=r"cannot be the name of an artifact. Choose a Python name"):
         setattr(Source(), name, 1)
     with pytest.raises(FlowError, match="cannot be the name of an artifact"):
         Source().shard(**{name: [1]})
@@ -526,7 +530,7 @@ def test_items_are_stored_as_they_come(local: Any) -> None:
 
     def items(folder: Path) -> Iterator[bytes]:
         for number in range(3):
-            blobs.append(len(list(folder.iterdir())) if folder.exists() else 0)  # noqa: PERF401
+            blobs.append(len(list(folder.iterdir())) if folder.exists() else 0)
             yield os.urandom(8) + bytes([number])
 
     @F.register

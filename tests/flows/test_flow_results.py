@@ -73,7 +73,7 @@ def test_a_run_can_be_given_an_id(memory: Any) -> None:
 def test_an_execution_without_an_id_says_what_to_do(memory: Any) -> None:
     execution = memory(ResultsFlow).execution
     assert repr(execution) == "Execution(flow=ResultsFlow(), id=None, retry=False)"
-    with pytest.raises(FlowError, match="has no id yet. Run the flow, or name one"):
+    with pytest.raises(FlowError, match=r"has no id yet. Run the flow, or name one"):
         execution.layer(A).foo  # noqa: B018
 
 
@@ -108,7 +108,9 @@ def test_the_datastore_lists_executions_layers_and_artifacts(local: Any) -> None
         "[" + ", ".join(f'Execution(flow=ResultsFlow(), id="{run}", retry=False)' for run in sorted(runs)) + "]"
     )
     listed = datastore.list_layers(execution=again.execution("a"))
-    assert 'A(execution=Execution(flow=ResultsFlow(), id="a", retry=False), index=None, splits=None)' in map(repr, listed)
+    assert 'A(execution=Execution(flow=ResultsFlow(), id="a", retry=False), index=None, splits=None)' in map(
+        repr, listed
+    )
     assert "Unrun" not in [layer.name for layer in listed]
     assert datastore.list_artifacts(layer=again.execution("a").layer(A)) == ["foo", "number"]
     assert datastore.list_artifacts(layer=again.execution("a").layer(Unrun)) == []
@@ -199,9 +201,7 @@ def test_results_can_be_read_from_a_fresh_process_without_ledger(program: Any) -
         "print(d.list_artifacts(layer=e.layer(A)))",
     )
     assert done.stdout == (
-        "bar [1, 2] True SUCCEEDED "
-        '[Execution(flow=F(), id="mine", retry=False)]\n'
-        "['foo', 'items']\n"
+        "bar [1, 2] True SUCCEEDED [Execution(flow=F(), id=\"mine\", retry=False)]\n['foo', 'items']\n"
     )
     assert not list((program.folder / "store").glob("ledger.db*")), "reading needs no database"
 
@@ -228,7 +228,9 @@ def test_parameters_and_schedule_run_chosen_layers_in_the_given_order(memory: An
     @F.register
     class D(Layer): ...
 
-    execution = memory(F, concurrency=1).execution("mine").parameters(x=3).schedule(dependencies={"B": {"C"}, "C": set()})
+    execution = (
+        memory(F, concurrency=1).execution("mine").parameters(x=3).schedule(dependencies={"B": {"C"}, "C": set()})
+    )
     assert ran == ["C", "B"]
     assert execution.layer(B).foo == 3
     assert not execution.layer(D).state.finished
@@ -320,5 +322,5 @@ def test_execute_raises_what_the_layer_raises_and_keeps_what_it_had_assigned(mem
 def test_resuming_a_run_that_never_was_names_the_nearest(memory: Any) -> None:
     flow = memory(ResultsFlow)
     flow(execution="monday")
-    with pytest.raises(UnknownRunError, match="Flow ResultsFlow has no execution 'mondy'.*Did you mean 'monday'"):
+    with pytest.raises(UnknownRunError, match=r"Flow ResultsFlow has no execution 'mondy'.*Did you mean 'monday'"):
         flow.execution("mondy").resume()

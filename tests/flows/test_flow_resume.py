@@ -232,7 +232,12 @@ def test_what_a_layer_no_longer_makes_is_gone_after_a_resume(local: Any, switch:
     assert not hasattr(execution.layer("Items"), "extra")
     assert not hasattr(execution.layer("Double", index=1), "item")
     assert not hasattr(execution.layer("Branch"), "foo")
-    assert [execution.layer(name).state.finished for name in ("Items", "Double", "Branch", "After")] == [True, True, False, False]
+    assert [execution.layer(name).state.finished for name in ("Items", "Double", "Branch", "After")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_what_a_failed_attempt_had_assigned_is_gone_once_the_layer_succeeds_without_it(local: Any) -> None:
