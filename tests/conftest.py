@@ -10,7 +10,7 @@ import pytest
 
 @pytest.fixture
 def needs() -> Callable[[object, str], None]:
-    """Say what a test needs of the machine: without it, it is skipped; in CI it fails, so that nothing goes untested."""
+    """Say what a test needs of the machine: without it the test is skipped, and in CI it fails, lest it go untested."""
 
     def check(found: object, what: str) -> None:
         if not found:

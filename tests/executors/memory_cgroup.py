@@ -29,7 +29,7 @@ def _parent() -> tuple[Path, bool] | None:
 
 @contextlib.contextmanager
 def limited_to(megabytes: int) -> Iterator[Path | None]:
-    """Make a cgroup with a memory limit and no swap, for whoever is written to its ``cgroup.procs``; None if none can be."""
+    """Make a cgroup with a memory limit and no swap, for who is written to ``cgroup.procs``; None if it cannot be."""
     found = _parent() if os.geteuid() == 0 else None
     if found is None:
         yield None
