@@ -15,7 +15,7 @@ KSUID_LENGTH = 27
 def new_run_id(now: float | None = None, entropy: bytes | None = None) -> str:
     """Make a KSUID: 27 letters that sort by time of making.
 
-    The variant with milliseconds: 32 bits of seconds since 2014-05-13, 8 bits of 1/256 seconds, 120 random bits, in
+    The variant with milliseconds: 32 bits of seconds since 2014-05-13, 8 bits of 4 milliseconds, 120 random bits, in
     base 62 (https://github.com/segmentio/ksuid, https://github.com/svix/python-ksuid). Written here because the
     library takes 33 ms to import.
 
@@ -28,7 +28,7 @@ def new_run_id(now: float | None = None, entropy: bytes | None = None) -> str:
     """
     moment = time.time() if now is None else now
     seconds = int(moment)
-    ticks = int((moment - seconds) * 256)
+    ticks = int((moment - seconds) * 250)
     payload = entropy if entropy is not None else os.urandom(15)
     number = int.from_bytes((seconds - KSUID_EPOCH).to_bytes(4, "big") + bytes((ticks,)) + payload, "big")
     letters = []

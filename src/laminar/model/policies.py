@@ -101,7 +101,7 @@ class Resources(Value):
                 megabytes(amount, name)
         if self.gpu is not None:
             count = str(self.gpu).rpartition(":")[2]
-            if not count.isdigit():
+            if not count.isdecimal():
                 raise FlowError(f"gpu={self.gpu!r} is no number of GPUs. Give 1, '1' or 'A100:1'.")
 
 

@@ -84,6 +84,10 @@ class Value:
                 )
             self.__dict__[name] = value
 
+        def __delattr__(self, name: str) -> None:
+            """Refuse to take a field away."""
+            raise AttributeError(f"{type(self).__name__}.{name} cannot be deleted: a record keeps its fields.")
+
     def validate(self) -> None:
         """Check the fields; subclasses raise for what makes no sense."""
 
@@ -104,7 +108,7 @@ class Value:
 
     def __hash__(self) -> int:
         """Hash by value; only meaningful for frozen records."""
-        return hash((type(self).__name__, *self.__dict__.values()))
+        return hash((type(self).__name__, *map(self.__dict__.__getitem__, self.fields__)))
 
     def __repr__(self) -> str:
         """Show the class and its fields."""
