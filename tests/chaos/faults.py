@@ -89,4 +89,4 @@ def arm(at: int) -> None:
     """Kill this process at its so-many-th moment, from 0."""
     system = System(Killer(at))
     vars(local)["os"] = vars(child)["os"] = system
-    vars(child)["open"] = lambda path, mode: Opened(builtins.open(path, mode), system)
+    vars(child)["open"] = lambda path, mode: Opened(builtins.open(path, mode), system)  # noqa: SIM115 - it closes it

@@ -48,6 +48,7 @@ class Trial:
         self.root = root or folder / "runs"
         self.journal = folder / "journal"
         self.gate = folder / "gate"
+        self._folder = folder
         self._errors = folder / "errors"
         self._errors.mkdir()
         self._bug = bug
@@ -66,6 +67,7 @@ class Trial:
             scheduler = subprocess.Popen(
                 [sys.executable, self.program, self.root, RUN, *map(str, arguments)],
                 env=environment,
+                cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=errors,
                 stderr=errors,
@@ -77,6 +79,10 @@ class Trial:
     def said(self, scheduler: subprocess.Popen[bytes]) -> str:
         """Read what a scheduler has printed."""
         return (self._errors / str(self._started.index(scheduler))).read_text()
+
+    def first_said(self) -> str:
+        """Read what the first scheduler has printed."""
+        return self.said(self._started[0])
 
     def run(self, *arguments: object, buggy: bool = True) -> tuple[int, str]:
         """Run a scheduler to its end: its exit code and what it printed."""

@@ -18,6 +18,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO
 
+#: What systems say when there is no room.
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 class LocalBlobs(Blobs):
     """Blobs on a file system."""
@@ -36,8 +39,9 @@ class LocalBlobs(Blobs):
                 file.write(b"laminar")
             os.unlink(probe)
         except OSError as error:
+            room = files.room(self._temporary) if error.errno in FULL else ""
             raise StorageError(
-                f"The datastore at {self.root} cannot be written: {error.strerror or error}. "
+                f"The datastore at {self.root} cannot be written: {error.strerror or error}.{room} "
                 "Choose another folder with Local(root=…), or mend its permissions or space."
             ) from error
         leftovers.sweep(self._temporary)
@@ -150,7 +154,7 @@ class LocalBlobs(Blobs):
 
 def _refused(verb: str, full: str, size: int, error: OSError) -> StorageError:
     amount = f" {size:,} bytes" if size else ""
-    remedy = " Free some space and resume the run." if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    remedy = " Free some space and resume the run." if error.errno in FULL else ""
     refusal = StorageError(f"Could not {verb}{amount} at {full}: {error.strerror or error}.{remedy}")
     refusal.errno = error.errno
     return refusal
