@@ -1,0 +1,18 @@
+"""A seeded bug: of an attempt that is stopped or has ended, only its own process is killed."""
+
+import signal
+
+from laminar.host import processes
+from laminar.worker import warm
+
+
+def kill_tree(root: int) -> None:
+    processes.signal_process(root, signal.SIGKILL)
+
+
+def kill_orphans(self: object) -> None:
+    return
+
+
+processes.kill_tree = kill_tree
+warm._Parent._kill_orphans = kill_orphans  # type: ignore[method-assign]
