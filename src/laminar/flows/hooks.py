@@ -115,8 +115,12 @@ def collect(kind: type) -> dict[Kind, list[Callable[..., Any]]]:
         return known
     found: dict[str, Callable[..., Any]] = {}
     for base in reversed(kind.__mro__):
-        hooks = {name: value for name, value in vars(base).items() if isinstance(getattr(value, MARK, None), Kind)}
-        found.update(hooks)
+        for name, value in vars(base).items():
+            if isinstance(getattr(value, MARK, None), Kind):
+                if not isinstance(value, FunctionType):
+                    kind_of = type(value).__name__
+                    raise FlowError(f"{base.__qualname__}.{name}: a hook is a plain method; take {kind_of} away.")
+                found[name] = value
     collected: dict[Kind, list[Callable[..., Any]]] = {each: [] for each in Kind}
     for hook in found.values():
         collected[getattr(hook, MARK)].append(hook)
