@@ -153,6 +153,13 @@ class Archives:
         found = {*self.blobs.names(f"{space}/archives"), *self.blobs.names(f"{space}/.cache")}
         return sorted(name for name in found if not name.startswith("."))
 
+    def begun(self, space: str, run: str) -> bool:
+        """Tell whether a run can be gone on with: a layer of it is finished, or a split committed."""
+        layers = self.layers(space, run)
+        return any(self.layer(space, run, layer) is not None for layer in layers) or any(
+            self.splits(space, run, layer) for layer in layers
+        )
+
     def layers(self, space: str, run: str) -> list[str]:
         """List the layers of a run that left anything."""
         found = {*self.blobs.names(f"{space}/archives/{run}"), *self.blobs.names(f"{space}/.cache/{run}")}

@@ -253,6 +253,11 @@ class Execution:
                 f"Flow {self.flow.name} has no execution {self.id!r} in {datastore.root}."
                 f"{nearest(self.known_id, known)}"
             )
+        if not datastore.archives.begun(self.flow.name, self.known_id):
+            raise UnknownRunError(
+                f"Execution {self.id} of flow {self.flow.name} was stopped before its parameters were kept, so nothing "
+                f"of it can be gone on with. Start it again: flow(execution={self.id!r}, …)."
+            )
         from laminar.flows.program import run  # 10 ms of engine that reading results does not need
 
         loading.name_main()

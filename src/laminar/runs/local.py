@@ -178,7 +178,7 @@ class _Run:
             RunExistsError: It exists, and is not to be resumed.
         """
         order, ledger, program = self._order, self._state.ledger, self._program
-        begun = order.resume or bool(order.archives.layers(program.space, program.run))
+        begun = order.resume or order.archives.begun(program.space, program.run)
         if begun and not order.resume and ledger.find(program.space, program.run) is None:
             raise RunExistsError(
                 f"Run {program.run} of {program.space} exists already in {order.archives.blobs.root}. "
