@@ -68,7 +68,7 @@ def test_help_loads_nothing_that_it_does_not_need(shell):
     [
         (["rnu"], "No such command 'rnu'."),
         (["get", "runz"], "No such command 'runz'."),
-        (["get", "runs", "--limti", "3"], "No such option '--limti'."),
+        (["get", "runs", "--limti", "3"], "--limti"),
         (["get", "runs", "--limit", "0"], "0 is not in the range x>=1."),
         (["get", "runs", "--limit", "x"], "'x' is not a valid integer range."),
         (["get", "runs", "-o", "xml"], "'xml' is not one of 'table', 'json'."),
@@ -76,7 +76,7 @@ def test_help_loads_nothing_that_it_does_not_need(shell):
         (["abort", "x", "--timeout", "-1"], "-1.0 is not in the range x>=0."),
         (["run", "main.py"], "Missing argument 'FLOW"),
         (["run", "main.py", "Hello", "more"], "unexpected extra argument (more)"),
-        (["run", "main.py", "Hello", "-x"], "No such option '-x'."),
+        (["run", "main.py", "Hello", "-x"], "No such option"),
     ],
 )
 def test_wrong_use_is_explained_and_exits_with_2(shell, arguments, said):
