@@ -51,11 +51,15 @@ def test_the_version_is_the_same_everywhere(wheel):
 
 
 @pytest.mark.timeout(300)
-def test_a_default_installation_is_small_and_works(wheel, tmp_path, needs):
+@pytest.mark.parametrize("versions", ["newest", "lowest"])
+def test_a_default_installation_is_small_and_works(wheel, tmp_path, needs, versions):
     subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "env")], check=True)
     python = tmp_path / "env" / "bin" / "python"
     target = tmp_path / "packages"
-    command = [python, "-m", "pip", "install", "--quiet", "--target", target, wheel]
+    bounds = tmp_path / "bounds.txt"
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    bounds.write_text("\n".join(declared if versions == "newest" else [line.replace(">=", "==") for line in declared]))
+    command = [python, "-m", "pip", "install", "--quiet", "--target", target, "--constraint", bounds, wheel]
     installed = subprocess.run(command, capture_output=True, text=True, check=False)
     needs(installed.returncode == 0, f"a package index from which to install: {installed.stderr[-500:]}")
     assert len(list(target.glob("*.dist-info"))) <= MOST_PACKAGES
