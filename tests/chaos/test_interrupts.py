@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 from trials import FULL, PATIENCE, RUN, Trial, holds
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Callable
 
 pytestmark = pytest.mark.chaos
@@ -68,6 +69,37 @@ def interrupted_twice(trial: Trial, patience: float = PATIENCE) -> list[str]:
     assert holds(lambda: "stopping: SIGINT was received" in trial.said(scheduler)), trial.said(scheduler)
     interrupt(scheduler)
     return complaints(trial, scheduler, patience)
+
+
+def interrupted_somewhen(trial: Trial, seconds: float) -> list[str]:
+    """Interrupt a run after so many seconds, wherever it is by then, go on with it, and list what went wrong."""
+    trial.gate.touch()
+    scheduler = trial.start(5)
+    with suppress(subprocess.TimeoutExpired):
+        scheduler.wait(seconds)
+    if scheduler.poll() is None:
+        interrupt(scheduler)
+    if not holds(lambda: scheduler.poll() is not None):
+        return ["it did not end"]
+    said = trial.said(scheduler)
+    found = trial.left_behind()
+    committed, before = trial.committed(), len(trial.noted("start"))
+    state = trial.archives().state(trial.space, RUN)
+    begun = state is not None
+    if begun and scheduler.returncode not in (0, -signal.SIGINT):
+        found.append(f"it ended with {scheduler.returncode}: {said}")
+    if state is not None and state["state"] != "SUCCEEDED" and "laminar resume" not in said:
+        found.append(f"it did not tell how to resume: {said}")
+    code, said = trial.run(5, *(["resume"] if begun else []))
+    found += [] if code == 0 and trial.noted("end").count(("End", 0)) == 1 else [f"going on ended with {code}: {said}"]
+    again = committed & set(trial.noted("start")[before:])
+    return found + [f"{split} was committed and ran again" for split in again] + trial.left_behind()
+
+
+@pytest.mark.parametrize("seed", range(MOMENTS * 2))
+def test_an_interrupt_at_any_moment_leaves_a_run_that_can_go_on(seed: int, trial: Callable[..., Trial]) -> None:
+    seconds = random.Random(seed).uniform(0, 0.8)
+    assert interrupted_somewhen(trial("held"), seconds) == []
 
 
 @pytest.mark.parametrize("seed", range(MOMENTS))
