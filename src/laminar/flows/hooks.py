@@ -116,7 +116,7 @@ def collect(kind: type) -> dict[Kind, list[Callable[..., Any]]]:
     found: dict[str, Callable[..., Any]] = {}
     for base in reversed(kind.__mro__):
         for name, value in vars(base).items():
-            if isinstance(getattr(value, MARK, None), Kind):
+            if isinstance(getattr(getattr(value, "__func__", value), MARK, None), Kind):
                 if not isinstance(value, FunctionType):
                     kind_of = type(value).__name__
                     raise FlowError(f"{base.__qualname__}.{name}: a hook is a plain method; take {kind_of} away.")
