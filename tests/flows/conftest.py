@@ -47,7 +47,7 @@ def local(tmp_path: Path) -> Callable[..., Any]:
     def make(kind: type[Flow], **settings: Any) -> Any:
         return kind(
             datastore=datastores.Local(root=tmp_path / "store"),
-            executor=executors.Thread(concurrency=4),
+            executor=executors.Thread(concurrency=settings.pop("concurrency", 4)),
             scheduler=schedulers.Scheduler(**settings),
         )
 

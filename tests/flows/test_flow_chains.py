@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from laminar import Flow, Layer, Parameters
-from laminar.exceptions import FlowError
+from laminar.exceptions import FlowError, RunExistsError
 
 
 class Make(Flow): ...
@@ -58,6 +58,17 @@ def test_one_execution_can_be_followed_by_several_flows(memory: Any) -> None:
     link = lambda execution: Parameters(foo=execution.layer(Maker).foo)  # noqa: E731
     assert first.next(flow=memory(Use), linker=link).layer(User).foo == 10
     assert first.next(flow=memory(Report), linker=link).layer(Reporter).said == "got 1"
+
+
+def test_a_flow_follows_once_under_an_id(memory: Any) -> None:
+    first, following = memory(Make)(start=0), memory(Use)
+
+    def link(execution: Any) -> Parameters:
+        return Parameters(foo=execution.layer(Maker).foo)
+
+    first.next(flow=following, linker=link)
+    with pytest.raises(RunExistsError, match=f"Run {first.id} of Use exists already"):
+        first.next(flow=following, linker=link)
 
 
 def test_a_linker_may_give_accessors_and_no_parameters_at_all(memory: Any) -> None:

@@ -708,6 +708,51 @@ def test_a_time_out_kills_the_whole_tree_of_a_process(program: Any, method: str)
         _stat_of(child)
 
 
+@pytest.mark.parametrize("attempts", ["1", "3"])
+def test_what_a_stopped_split_raises_is_no_failure_and_not_tried_again(
+    program: Any, method: str, attempts: str
+) -> None:
+    program.write(
+        """
+        import os, signal, time
+        from laminar import Flow, Layer
+        from laminar.configurations import executors, layers, schedulers
+
+        class F(Flow): ...
+
+        def wait_for(name):
+            while not os.path.exists(name):
+                time.sleep(0.01)
+
+        @F.register
+        class A(Layer):
+            def __call__(self):
+                wait_for("running")
+                raise KeyError("first")
+
+        @F.register(retry=layers.Retry(attempts=int(os.environ["ATTEMPTS"]), delay=0))
+        class B(Layer):
+            def __call__(self):
+                def stop(number, frame):
+                    raise ValueError("told to stop")
+
+                signal.signal(signal.SIGTERM, stop)
+                with open("journal", "a") as file:
+                    file.write(f"{self.attempt}\\n")
+                open("running", "w").close()
+                wait_for("never")
+
+        executor = executors.Process(concurrency=2, method=os.environ["METHOD"])
+        if flow := F(executor=executor, scheduler=schedulers.Scheduler(on_failure="cancel", grace=30)):
+            flow()
+        """
+    )
+    done = program.run(METHOD=method, ATTEMPTS=attempts, check=False)
+    assert "KeyError: 'first'" in done.stderr
+    assert "told to stop" not in done.stderr
+    assert program.journal() == ["1"]
+
+
 def _stat_of(pid: int) -> None:
     """Raise if there is no such process, or only its remains."""
     with open(f"/proc/{pid}/stat") as file:

@@ -135,6 +135,39 @@ def test_code_of_a_failed_layer_may_have_changed_in_between(local: Any) -> None:
     assert local(New).execution("mine").resume().layer("B").foo == 2
 
 
+def test_splits_are_kept_by_the_elements_they_were_given(local: Any) -> None:
+    ran: list[str] = []
+    broken = [True]
+
+    def flow_over(attribute: str) -> Any:
+        class F(Flow): ...
+
+        @F.register
+        class Items(Layer):
+            def __call__(self) -> None:
+                self.shard(first=["a", "b", "z"], second=["a", "c", "z"])
+
+        @F.register(foreach=layers.ForEach(parameters=[layers.Parameter(Items, attribute)]))
+        class Each(Layer):
+            def __call__(self, items: Items) -> None:
+                item = getattr(items, attribute)
+                ran.append(item)
+                if item == "z" and broken:
+                    raise ValueError("broken z")
+                self.item = item
+
+        return local(F, on_failure="drain", concurrency=1)
+
+    with pytest.raises(ValueError, match="broken z"):
+        flow_over("first")(execution="mine")
+    assert ran == ["a", "b", "z"]
+    broken.clear()
+    ran.clear()
+    execution = flow_over("second").execution("mine").resume()
+    assert list(execution.layer("Each").item) == ["a", "c", "z"]
+    assert "c" in ran, "the second split was given another element"
+
+
 def test_a_layer_added_since_runs_on_resume(local: Any, switch: Switch) -> None:
     flow = flow_of(switch)
     local(flow)(execution="mine", items=[1])
