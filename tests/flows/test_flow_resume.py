@@ -225,6 +225,40 @@ def test_what_follows_a_layer_that_gives_something_else_this_time_runs_again(loc
     assert {"Items", ("Double", 30), ("Double", 40), "Sum"} <= set(switch.ran)
 
 
+def test_what_follows_a_change_runs_again_also_if_the_resume_that_made_it_failed_on_the_way(local: Any) -> None:
+    value, broken = [1], [False]
+
+    class F(Flow): ...
+
+    @F.register
+    class A(Layer):
+        def __call__(self) -> None:
+            self.foo = value[0]
+
+    @F.register
+    class B(Layer):
+        def __call__(self, a: A) -> None:
+            if broken[0]:
+                raise ValueError("broken")
+            self.foo = a.foo * 10
+
+    @F.register
+    class C(Layer):
+        def __call__(self, b: B) -> None:
+            self.foo = b.foo + 1
+
+    flow = local(F)
+    flow(execution="mine")
+    digest = flow.configuration.datastore.archives.output(_key("mine", "A"), "foo").refs[0].hexdigest
+    (Path(flow.configuration.datastore.root) / "F" / "artifacts" / f"{digest}.gz").unlink()
+    value[0], broken[0] = 2, True
+    with pytest.raises(ValueError, match="broken"):
+        flow.execution("mine").resume()
+    broken[0] = False
+    execution = flow.execution("mine").resume()
+    assert [execution.layer(kind).foo for kind in (A, B, C)] == [2, 20, 21]
+
+
 def test_what_a_layer_no_longer_makes_is_gone_after_a_resume(local: Any, switch: Switch) -> None:
     def flow_now(first: bool) -> Any:
         class F(Flow): ...

@@ -69,7 +69,6 @@ class FlowRun:
         self._joins: dict[str, Joins] = {}
         self._began: dict[str, float] = {}
         self._layers: dict[str, tuple[str, float]] = {}
-        self._changed: set[str] = set()
         self._stamp = ledger.stamp()
         self._grace = 0.0
         self._next_glance = 0.0
@@ -255,10 +254,7 @@ class FlowRun:
 
     def _decide(self, layer: str) -> list[Command]:
         self._began[layer] = time.monotonic()
-        stale = bool(self._changed & self._program.nodes()[layer].needs)
         if self._reuser is not None:
-            if stale:
-                self._reuser.forget(layer)
             record = self._reuser.finished(layer)
             if record is not None:
                 return self._keep_layer(layer, record.splits)
@@ -286,8 +282,21 @@ class FlowRun:
 
     def _skip(self, command: Skip) -> None:
         if self._reuser is not None and self._reuser.forget(command.layer):
-            self._changed.add(command.layer)
+            self._forget_what_follows(command.layer)
         self._end_layer(command.layer, State.SKIPPED, command.reason)
+
+    def _forget_what_follows(self, layer: str) -> None:
+        """Take back what is committed of all layers downstream; none of them has begun."""
+        assert self._reuser is not None
+        nodes = self._program.nodes()
+        todo, seen = [layer], {layer}
+        while todo:
+            changed = todo.pop()
+            following = [name for name, node in nodes.items() if changed in node.needs and name not in seen]
+            seen.update(following)
+            todo += following
+            for name in following:
+                self._reuser.forget(name)
 
     def _launch(self, command: Launch) -> None:
         self._actions.request(command.layer, command.indexes, command.splits)
@@ -297,7 +306,7 @@ class FlowRun:
         joins = self._joins.pop(layer, None)
         if joins is not None:
             if self._reuser is not None and self._reuser.changed(layer, joins.outputs()):
-                self._changed.add(layer)
+                self._forget_what_follows(layer)  # first, so that no later holder misses it
             space, run = self._program.space, self._program.run
             joined = joins.joined() if self._program.fans_out(layer) else {}
             self._archives.finish(space, run, layer, command.splits, joins.names(), joined)
