@@ -23,9 +23,10 @@ pytestmark = pytest.mark.chaos
 MEGABYTE = 1 << 20
 DISK = 16 * MEGABYTE
 LARGE = 8 * MEGABYTE
-#: The room left when the disk fills in the midst of a run. Its ledger, archives, manifests and blobs take turns in
-#: being the first that finds none; from about 35 pages on, all of it fits.
-ROOMS = [4096 * pages for pages in range(30)] if FULL else [0, 4096, 5 * 4096, 20 * 4096]
+#: The room left when the disk fills in the midst of a run. The ledger finds none first; from about 35 pages on, all fits.
+ROOMS = [4096 * pages for pages in range(30)] if FULL else [0, 4096, 20 * 4096]
+#: The same where the ledger lies on another disk: logs, manifests, blobs and archives take turns; 21 pages are enough.
+ROOMS_WITHOUT_LEDGER = [4096 * pages for pages in range(18)] if FULL else [4096, 12 * 4096]
 
 
 @pytest.fixture
@@ -73,6 +74,17 @@ def test_an_artifact_too_large_for_the_disk_is_named_with_its_bytes(disk: Path, 
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_disk_that_fills_up_in_the_midst_damages_nothing(room: int, disk: Path, trial: Callable[..., Trial]) -> None:
     assert complaints(trial("filled", root=disk / "runs"), 10_000, room) == []
+
+
+@pytest.mark.parametrize("room", ROOMS_WITHOUT_LEDGER)
+def test_a_disk_without_the_ledger_that_fills_up_damages_nothing(
+    room: int, disk: Path, tmp_path: Path, trial: Callable[..., Trial]
+) -> None:
+    one = trial("filled", root=disk / "runs")
+    one.root.mkdir()
+    (one.root / "ledger.db").symlink_to(tmp_path / "ledger.db")
+    assert complaints(one, 10_000, room) == []
+    assert re.search(r"StorageError: Could not write [1-9][\d,]* bytes at", one.first_said())
 
 
 def test_a_disk_that_is_full_from_the_start_refuses_before_anything_runs(
