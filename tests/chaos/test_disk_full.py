@@ -23,7 +23,7 @@ pytestmark = pytest.mark.chaos
 MEGABYTE = 1 << 20
 DISK = 16 * MEGABYTE
 LARGE = 8 * MEGABYTE
-#: The room left when the disk fills in the midst of a run. The ledger finds none first; from about 35 pages on, all fits.
+#: The room left when the disk fills amid a run. The ledger is the first to find none; from about 35 pages on, all fits.
 ROOMS = [4096 * pages for pages in range(30)] if FULL else [0, 4096, 20 * 4096]
 #: The same where the ledger lies on another disk: logs, manifests, blobs and archives take turns; 21 pages are enough.
 ROOMS_WITHOUT_LEDGER = [4096 * pages for pages in range(18)] if FULL else [4096, 12 * 4096]
