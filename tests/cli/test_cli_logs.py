@@ -177,9 +177,9 @@ def test_follow_shows_what_comes_and_ends_with_the_run(hello):
     follow = hello.start("logs", "one", "--follow")
     assert follow.stdout.readline() == "First | first speaks\n"
     hello.release("second-0")
-    out, err = follow.communicate(timeout=30)
+    out, err = follow.stdout.read(), follow.stderr.read()
     run.communicate()
-    assert (follow.returncode, err) == (0, "")
+    assert (follow.wait(timeout=30), err) == (0, "")
     assert "Third | total 120\n" in out
     assert out.count("second has") == 3
 

@@ -390,13 +390,11 @@ def test_a_second_run_of_the_process_writes_plain_lines_above_the_display_of_the
 def test_a_run_goes_on_when_its_terminal_is_closed(desk):
     desk.write("main.py")
     desk.hold("second-0")
-    terminal = desk.terminal("-c", f"trap '' HUP; {desk.program} run main.py Hello --execution one", program="/bin/sh")
+    command = f"trap '' HUP; {desk.program} run main.py Hello --execution one; echo $? > code.part; mv code.part code"
+    terminal = desk.terminal("-c", command, program="/bin/sh")
     desk.reached("second-0")
     terminal.hang_up()
     desk.release("second-0")
-    desk.until(lambda: "one" in [run["run"] for run in _ended(desk)], "the run has ended")
-    assert _ended(desk)[0]["state"] == "SUCCEEDED"
-
-
-def _ended(desk):
-    return [run for run in desk.laminar("get", "runs", "-o", "json").plain if run["ended"] or run["state"] == "DIED"]
+    desk.until((desk.folder / "code").exists, "the run has ended")
+    assert (desk.folder / "code").read_text() == "0\n"
+    assert desk.laminar("get", "runs", "-o", "json").plain[0]["state"] == "SUCCEEDED"
