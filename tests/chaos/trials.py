@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -72,6 +73,7 @@ class Trial:
                 stdout=errors,
                 stderr=errors,
                 process_group=0,
+                preexec_fn=lambda: processes.die_with_parent(signal.SIGKILL),  # nothing is left if the tests are killed
             )
         self._started.append(scheduler)
         return scheduler
