@@ -160,14 +160,23 @@ class _Run:
             except BaseException as error:
                 self._end_in_error(error)
                 raise
-        first = summary.failures[0] if summary.failures else None
-        if summary.stopped is not None:
-            self._end(State.CANCELLED, summary.stopped, None)
-        else:
-            self._end(summary.state, None if first is None else _one_line(first), first)
+        self._end_as(summary)
         self._observer.run_ended(summary)
         self._raise(summary)
         return summary
+
+    def _end_as(self, summary: Summary) -> None:
+        """Record how the run ended; where that cannot be, a failure that came first is still the one to tell of."""
+        first = summary.failures[0] if summary.failures else None
+        try:
+            if summary.stopped is not None:
+                self._end(State.CANCELLED, summary.stopped, None)
+            else:
+                self._end(summary.state, None if first is None else _one_line(first), first)
+        except LaminarError as error:
+            if first is None:
+                raise
+            first.error.add_note(f"How the run ended could not be recorded: {error}")
 
     def _claim(self) -> int:
         """Take the run.
