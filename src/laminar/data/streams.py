@@ -27,9 +27,9 @@ CHUNK = 1 << 21
 GZIP = 31  # window of 32 KB with gzip's header and trailer, as zlib counts
 LEVEL = 1
 #: A piece whose first bytes shrink by less than this is stored as it is: random numbers take three times as long to
-#: compress as to hash, for 4 % of their size.
+#: compress as to hash, for 4 to 6 % of their size.
 SAMPLE = 1 << 16
-WORTHWHILE = 0.95
+WORTHWHILE = 0.9
 #: What the library raises for bytes that are no gzip; its stubs declare an instance.
 _Damaged: type[Exception] = isal_zlib.error  # type: ignore[assignment]
 
