@@ -81,8 +81,58 @@ class RemoteError(AttemptError):
     type_name: str = ""
 
 
+class EngineError(ExecutionError):
+    """The container engine refused something; the message holds its own words."""
+
+
+class EngineNotReachableError(EngineError):
+    """There is no container engine, or it does not answer."""
+
+
+class PlacementError(ExecutionError):
+    """No container can be had as it was asked for: more memory than there is, a folder that it cannot see, no GPU."""
+
+
 class CodeLoadError(ExecutionError):
     """The user's code could not be loaded in the process that should run it."""
+
+
+class ImageError(ExecutionError):
+    """An image could not be had.
+
+    Attributes:
+        image: Its name.
+    """
+
+    image: str = ""
+
+
+class ImageBuildError(ImageError):
+    """A step of building an image failed.
+
+    Attributes:
+        step: The step, as the Dockerfile says it.
+        log: Path of the build's whole output.
+    """
+
+    step: str = ""
+    log: str = ""
+
+
+class ImagePullError(ImageError):
+    """A registry did not give an image: it refused, or did not answer."""
+
+
+class ImageNotFoundError(ImagePullError):
+    """No image has that name, neither on the engine nor in the registry."""
+
+
+class ImagePushError(ImageError):
+    """A registry did not take an image."""
+
+
+class BundleError(ExecutionError):
+    """The user's code cannot travel to where it should run, or an archive of code is not safe to unpack."""
 
 
 class DataError(LaminarError):

@@ -1,0 +1,1 @@
+"""What travels: images, and bundles of code."""
