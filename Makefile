@@ -12,11 +12,12 @@ help: ## List what can be done
 
 setup: .venv/.test ## Make .venv and install laminar with all that development needs
 
-demo: .venv/.demo ## Run the digits flow. RESUME=1 goes on with the last run; EXECUTOR=thread or process
-	@$(BIN)/python examples/digits/main.py $(if $(RESUME),--resume) $(if $(EXECUTOR),--executor $(EXECUTOR)) $(ARGS)
+demo: .venv/.demo ## Run the digits flow. RESUME=1 goes on with the last run; EXECUTOR=thread, process or docker
+	@$(if $(filter docker,$(EXECUTOR)),lines=$$(.ci/engines demo) && eval "$$lines" &&) \
+		$(BIN)/python examples/digits/main.py $(if $(RESUME),--resume) $(if $(EXECUTOR),--executor $(EXECUTOR)) $(ARGS)
 
 test: .venv/.test ## Run all tests. ARGS='-k word' is passed to pytest
-	@.ci/packages
+	@.ci/engines up
 	@$(PYTEST) -n auto -rs $(ARGS)
 
 check: .venv/.test ## Look at the code without running it: lint, format, types, import contracts
@@ -26,10 +27,11 @@ check: .venv/.test ## Look at the code without running it: lint, format, types, 
 	@$(BIN)/lint-imports --no-logo
 
 bench: .venv/.test ## Measure speed and size beside bare baselines. ARGS='--quick', '--only NAME', '--write'
-	@$(BIN)/python benchmarks/run.py $(ARGS)
+	@.ci/engines up
+	@lines=$$(.ci/engines env) && eval "$$lines" && $(BIN)/python benchmarks/run.py $(ARGS)
 
 chaos: .venv/.test ## Kill, fill and interrupt at full counts; takes long
-	@.ci/packages
+	@.ci/engines up
 	@LAMINAR_CHAOS=full $(PYTEST) -m chaos tests/chaos $(ARGS)
 
 docs: .venv/.test ## Build the site into site/
