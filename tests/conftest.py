@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
+import engines
+import moto_process
 
-@pytest.fixture
+
+@pytest.fixture(scope="session")
 def needs() -> Callable[[object, str], None]:
     """Say what a test needs of the machine: without it the test is skipped, and in CI it fails, lest it go untested."""
 
@@ -17,3 +20,73 @@ def needs() -> Callable[[object, str], None]:
             (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(f"This machine lacks {what}.")
 
     return check
+
+
+@pytest.fixture(scope="session")
+def container_engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, engines.Engine]]:
+    """Docker and Podman, by name, as far as they answer. What this session's tests leave in them is removed."""
+    found = engines.found()
+    yield found
+    for engine in found.values():
+        engine.sweep(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture
+def engine_named(
+    container_engines: dict[str, engines.Engine],
+    needs: Callable[[object, str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[str], engines.Engine]:
+    """Take an engine by name: laminar finds it, and what it builds begins with the image of the tests."""
+
+    def take(name: str) -> engines.Engine:
+        needs(name in container_engines, f"{name} for tests: see .ci/engines status")
+        for variable, value in container_engines[name].variables.items():
+            monkeypatch.setenv(variable, value)
+        return container_engines[name]
+
+    return take
+
+
+@pytest.fixture(params=["docker", "podman"])
+def container_engine(request: pytest.FixtureRequest, engine_named: Callable[[str], engines.Engine]) -> engines.Engine:
+    """Each engine in turn."""
+    return engine_named(request.param)
+
+
+@pytest.fixture
+def docker_host(engine_named: Callable[[str], engines.Engine]) -> str:
+    """Docker's socket; ``DOCKER_HOST`` names it."""
+    return engine_named("docker").address
+
+
+@pytest.fixture
+def podman_host(engine_named: Callable[[str], engines.Engine]) -> str:
+    """Podman's socket; ``DOCKER_HOST`` names it."""
+    return engine_named("podman").address
+
+
+@pytest.fixture(scope="session")
+def base_image(container_engines: dict[str, engines.Engine], needs: Callable[[object, str], None]) -> str:
+    """The image with Python that the engines have."""
+    needs(container_engines, "a container engine: see .ci/engines status")
+    return next(iter(container_engines.values())).image
+
+
+@pytest.fixture(scope="session")
+def shared_s3(
+    container_engines: dict[str, engines.Engine],
+    needs: Callable[[object, str], None],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[str, str]]:
+    """A server that speaks S3's protocol: its URL on this machine, and its URL in containers of either engine.
+
+    It listens on the bridge of Docker's containers alone, so that both are the same, where that bridge is on this
+    machine. ``moto_process.options`` gives the settings of a datastore.
+    """
+    needs("docker" in container_engines, "docker for tests: see .ci/engines status")
+    gateway = container_engines["docker"].gateway()
+    local = engines.is_local(gateway)
+    log = str(tmp_path_factory.mktemp("moto") / "log")
+    with moto_process.serving(log, gateway if local else "127.0.0.1") as address:
+        yield address, address if local else address.replace("127.0.0.1", "host.docker.internal")

@@ -3,8 +3,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 
-import moto_process
 import pytest
+
+import moto_process
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A server that speaks S3's protocol, as a process of its own on loopback."""
+"""A server that speaks S3's protocol, as a process of its own."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ REGION = "eu-central-1"
 
 
 @contextlib.contextmanager
-def serving(log: str) -> Iterator[str]:
-    """Start the server; gives its address once it answers."""
+def serving(log: str, host: str = "127.0.0.1") -> Iterator[str]:
+    """Start the server at an address of this machine; gives its URL once it answers."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         port = probe.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
+    address = f"http://{host}:{port}"
     with open(log, "wb") as output:
         server = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            [sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)],
             stdout=output,
             stderr=output,
             env={**os.environ, "MOTO_ALLOW_NONEXISTENT_REGION": "true"},
