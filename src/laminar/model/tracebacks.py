@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import os
 
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 #: Files whose frames are none of the user's.
-NOT_USERS = (os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep, "<frozen")
+NOT_USERS = (PACKAGE, "<frozen")
+#: Files of laminar that stand for a user's: the flows that suites run.
+AS_USERS = os.path.join(PACKAGE, "testing", "")
+
+
+def _is_ours(file: str) -> bool:
+    return file.startswith(NOT_USERS) and not file.startswith(AS_USERS)
 
 
 def passed_users_code(error: BaseException) -> bool:
@@ -13,7 +20,7 @@ def passed_users_code(error: BaseException) -> bool:
     frames = error.__traceback__
     inside = False
     while frames is not None:
-        ours = frames.tb_frame.f_code.co_filename.startswith(NOT_USERS)
+        ours = _is_ours(frames.tb_frame.f_code.co_filename)
         if inside and not ours:
             return True
         inside = inside or ours
@@ -30,7 +37,7 @@ def own_traceback(error: BaseException) -> str:
     while todo:
         part = todo.pop()
         if part is not None:
-            own = [frame for frame in part.stack if not frame.filename.startswith(NOT_USERS)]
+            own = [frame for frame in part.stack if not _is_ours(frame.filename)]
             part.stack = traceback.StackSummary.from_list(own)
             todo += [part.__cause__, part.__context__, *(part.exceptions or ())]
     return "".join(shown.format())

@@ -22,6 +22,7 @@ from laminar.model.ids import ActionKey, AttemptKey, new_run_id
 from laminar.model.policies import Resources
 from laminar.model.states import Outcome
 from laminar.testing import deeds
+from laminar.testing.applicable import Applicable, where
 from laminar.worker.capture import Capture, captured
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def alive(folder: Path) -> dict[str, bool]:
     return found
 
 
-class ExecutorConformance:
+class ExecutorConformance(Applicable):
     """Subclass it and give the fixture ``executor``: one that runs at least two attempts at a time.
 
     Attributes:
@@ -156,12 +157,6 @@ class ExecutorConformance:
         """Give an open session of it."""
         with Bench(executor, tmp_path) as bench:
             yield bench
-
-    @pytest.fixture
-    def apart(self) -> None:
-        """Skip what only attempts with processes of their own can do."""
-        if not self.isolated:
-            pytest.skip("attempts of this executor share a process")
 
     # How attempts end
 
@@ -191,7 +186,7 @@ class ExecutorConformance:
             assert "sys.exit" in ended.manifest.failure.message
         assert bench.end(bench.start("echo", 1)).outcome is Outcome.SUCCEEDED
 
-    @pytest.mark.usefixtures("apart")
+    @where(isolated=True)
     @pytest.mark.parametrize("code", [0, 1, 42, 255])
     def test_an_exit_without_a_result_is_told_with_its_code(self, bench: Bench, code: int) -> None:
         """Also if the code is 0."""
@@ -199,7 +194,7 @@ class ExecutorConformance:
         assert (ended.outcome, ended.code, ended.manifest) == (Outcome.EXITED, code, None)
         assert f"code {code}" in ended.detail
 
-    @pytest.mark.usefixtures("apart")
+    @where(isolated=True)
     @pytest.mark.parametrize(
         "number",
         [signal.SIGSEGV, signal.SIGABRT, signal.SIGKILL, signal.SIGTERM, signal.SIGRTMIN + 1],
@@ -230,7 +225,7 @@ class ExecutorConformance:
         assert bench.log(keys[0]).split("\n") == ["out 0", "err 0", "out 1", "err 1", "out 2", "err 2", ""]
         assert bench.log(keys[1]) == "out 0\nerr 0\n"
 
-    @pytest.mark.usefixtures("apart")
+    @where(isolated=True)
     def test_what_its_processes_print_is_in_its_log_too(self, bench: Bench) -> None:
         """Also what goes past Python's streams, and what came before a sudden end."""
         keys = [bench.start("say_beneath", "from beneath"), bench.start("say_and_leave", "last words")]
@@ -239,7 +234,7 @@ class ExecutorConformance:
         assert bench.log(keys[0]) == "from beneath\nbare\n"
         assert bench.log(keys[1]) == "last words"
 
-    @pytest.mark.usefixtures("apart")
+    @where(isolated=True)
     def test_an_attempt_sees_where_it_was_started(self, bench: Bench) -> None:
         """Its variables, the folder and arguments of the scheduler, and no input."""
         env = {"SUITE_VARIABLE": "value", "LAMINAR_LAYER_NAME": "Deed"}
@@ -249,7 +244,7 @@ class ExecutorConformance:
         assert pid != os.getpid()
         assert "SUITE_VARIABLE" not in os.environ
 
-    @pytest.mark.usefixtures("apart")
+    @where(isolated=True)
     def test_attempts_share_no_memory(self, bench: Bench) -> None:
         """What one changes, the next does not find."""
         keys = [bench.start("count") for _ in range(4)]
@@ -284,7 +279,7 @@ class ExecutorConformance:
         bench.end(bench.start("echo", 1))
         assert bench.ends(key) == []
 
-    @pytest.mark.usefixtures("apart")
+    @where(isolated=True)
     def test_an_attempt_that_takes_no_hint_is_killed(self, bench: Bench) -> None:
         """Once its grace is over."""
         place = bench.place("signs")
@@ -293,7 +288,7 @@ class ExecutorConformance:
         bench.session.stop(key, 0.1)
         assert bench.end(key).outcome is Outcome.CANCELLED
 
-    @pytest.mark.usefixtures("apart")
+    @where(isolated=True)
     def test_an_attempt_may_use_its_grace_to_end_well(self, bench: Bench) -> None:
         """What it hands over is kept."""
         place = bench.place("signs")
@@ -304,7 +299,7 @@ class ExecutorConformance:
         assert ended.outcome is Outcome.SUCCEEDED
         assert deeds.result_of(ended.manifest) == "finished"
 
-    @pytest.mark.usefixtures("apart")
+    @where(isolated=True)
     @pytest.mark.parametrize("then", ["wait", "return", "leave", "die"])
     def test_what_an_attempt_has_started_ends_with_it(self, bench: Bench, then: str) -> None:
         """Whether it is stopped, returns, leaves or dies, and wherever its processes hide."""
@@ -318,7 +313,7 @@ class ExecutorConformance:
         until("all are gone", lambda: not any(alive(family).values()))
         assert len(alive(family)) == len(self.hidden)
 
-    @pytest.mark.usefixtures("apart")
+    @where(isolated=True)
     def test_closing_ends_what_still_runs(self, executor: Executor, tmp_path: Path) -> None:
         """With all that it has started."""
         with Bench(executor, tmp_path) as bench:

@@ -59,12 +59,14 @@ def _pickle(error: BaseException) -> bytes | None:
 
 class _Parts:
     """An exception taken apart: of a type that is not made again by calling it with its arguments, or that holds
-    something that cannot be pickled, which is left out.
+    something that cannot be pickled, which is left out. The exceptions of a group are taken apart too.
     """
 
     def __init__(self, error: BaseException) -> None:
         self._kind = type(error)
-        self._args = error.args if _can_be_pickled(error.args) else (_text(error),)
+        self._args: tuple[Any, ...] = error.args if _can_be_pickled(error.args) else (_text(error),)
+        if isinstance(error, BaseExceptionGroup):
+            self._args = (error.message, [_Parts(part) for part in error.exceptions])
         self._state = {name: value for name, value in vars(error).items() if _can_be_pickled(value)}
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -73,7 +75,7 @@ class _Parts:
 
 def put_together(kind: type[BaseException], args: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
     """Make an exception from its parts, without calling its constructor."""
-    error = kind.__new__(kind)
+    error = kind.__new__(kind, *args)
     error.args = args
     vars(error).update(state)
     return error

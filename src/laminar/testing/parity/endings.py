@@ -1,0 +1,119 @@
+"""How runs are stopped, and that nothing of them lives on."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from laminar.exceptions import RunAbortedError
+from laminar.testing.applicable import where
+from laminar.testing.parity.flows.resumed import First, Held, HeldFlow
+from laminar.testing.parity.lab import Live, Run
+from laminar.testing.parity.subject import Subject
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from laminar.testing.parity.lab import Lab
+
+
+class Endings(Subject):
+    """How runs are stopped, and that nothing of them lives on."""
+
+    _plain: ClassVar[dict[str, Any]] = {"deaf": False, "tidy": False, "children": False}
+
+    def _abort(self, lab: Lab, grace: float, **parameters: bool) -> Run:
+        """Begin a run, and abort it once it is held."""
+        flow = lab.flow(HeldFlow, grace=grace)
+        live = Live(flow, execution="held", signs=lab.signs, **{**self._plain, **parameters})
+        lab.wait_for("held")
+        done = lab.laminar("abort", "held", "--reason", "not needed")
+        assert done.stderr == "laminar: Run held of HeldFlow is aborted.\n"
+        error = live.end()
+        assert type(error) is RunAbortedError
+        assert "aborted: not needed" in str(error)
+        return Run(lab, flow.execution)
+
+    def test_an_aborted_run_is_cancelled_and_nothing_of_it_lives(self, lab: Lab) -> None:
+        """What had finished is kept."""
+        run = self._abort(lab, 5.0)
+        lab.let_go("held")
+        assert run.execution.status == "CANCELLED"
+        assert run.execution.layer(First).state.finished
+        assert not run.execution.layer(Held).state.finished
+        assert [str(row.state) for row in run.attempts(Held)] == ["CANCELLED"]
+
+    def test_an_aborted_run_can_be_resumed(self, lab: Lab) -> None:
+        """What had finished does not run again."""
+        run = self._abort(lab, 5.0)
+        lab.leave("released")
+        run.execution.resume()
+        assert run.fact(Held, "ended") == "when released"
+        assert (lab.count("First"), run.execution.status) == (1, "SUCCEEDED")
+
+    @where(isolated=True)
+    def test_an_attempt_that_takes_no_hint_is_killed_with_all_that_it_has_started(self, lab: Lab) -> None:
+        """Once its grace is over."""
+        self._abort(lab, 0.2, deaf=True, children=True)
+        for name in ("held", "child", "daemon"):
+            assert lab.count(name) == 1
+            lab.let_go(name)
+
+    @where(isolated=True)
+    def test_an_attempt_may_use_its_grace_to_end_well(self, lab: Lab) -> None:
+        """What it hands over is kept."""
+        run = self._abort(lab, 60.0, tidy=True)
+        assert run.fact(Held, "ended") == "when asked"
+        run.execution.resume()
+        assert (lab.count("held"), run.execution.status) == (1, "SUCCEEDED")
+
+    @where(isolated=True)
+    def test_what_an_attempt_leaves_behind_ends_with_it(self, lab: Lab) -> None:
+        """Also where the attempt succeeds, and what it has started leads a session of its own."""
+        lab.leave("released")
+        run = lab.run(HeldFlow, **{**self._plain, "children": True})
+        assert run.execution.finished
+        for name in ("child", "daemon"):
+            assert lab.count(name) == 1
+            lab.let_go(name)
+
+    def test_ctrl_c_ends_a_run(self, lab: Lab) -> None:
+        """Nothing of it lives, and it says how it is resumed."""
+
+        def press() -> None:
+            lab.wait_for("held")
+            if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+                os.kill(os.getpid(), signal.SIGINT)
+
+        presser = threading.Thread(target=press)
+        presser.start()
+        flow = lab.flow(HeldFlow)
+        with pytest.raises(KeyboardInterrupt, match="Resume with"):
+            flow(signs=lab.signs, **self._plain)
+        presser.join()
+        assert flow.execution.status == "CANCELLED"
+        lab.let_go("held")
+
+    def test_what_a_layer_prints_can_be_read_while_it_runs(self, lab: Lab) -> None:
+        """By ``laminar logs``."""
+        live = Live(lab.flow(HeldFlow), execution="held", signs=lab.signs, **self._plain)
+        lab.wait_for("held")
+        lab.until_shown("is held", "logs", "held", "Held/0")
+        lab.leave("released")
+        assert live.end() is None
+
+    def test_a_run_whose_scheduler_was_killed_can_be_resumed(self, lab: Lab) -> None:
+        """What had finished is kept, the rest comes to its end, and nothing lives on."""
+        scheduler = lab.begin_elsewhere(HeldFlow, "killed", **self._plain)
+        lab.wait_for("held")
+        scheduler.kill()
+        scheduler.wait()
+        lab.leave("released")
+        execution = lab.flow(HeldFlow).execution("killed").resume()
+        assert Run(lab, execution).fact(Held, "ended") == "when released"
+        assert (lab.count("First"), execution.status) == (1, "SUCCEEDED")
+        lab.let_go("held")
