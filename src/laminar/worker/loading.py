@@ -138,7 +138,10 @@ def run_module(name: str) -> ModuleType:
     """
     import importlib.util  # 5 ms that code started as ``python FILE`` does not pay
 
-    spec = importlib.util.find_spec(name)
+    if name == "__main__":  # of a folder, started as ``python FOLDER``; asked by name it would be this process's own
+        spec = importlib.machinery.PathFinder.find_spec(name)
+    else:
+        spec = importlib.util.find_spec(name)
     if spec is not None and spec.submodule_search_locations is not None:
         return run_module(f"{name}.__main__")
     loader: Any = spec.loader if spec is not None else None
