@@ -1,13 +1,19 @@
-"""Users can rely on the same whatever the executor."""
+"""Users can rely on the same whatever the executor, but for the differences that one table tells."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 
 from laminar.configurations import executors
 from laminar.testing import ExecutorParity
+from laminar.testing.parity.subject import Subject
+
+TABLE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "executors.md"
 
 
+@pytest.mark.xdist_group("parity of threads")
 class TestThread(ExecutorParity):
     isolated = False
 
@@ -16,13 +22,50 @@ class TestThread(ExecutorParity):
         return executors.Thread(concurrency=3)
 
 
+@pytest.mark.xdist_group("parity of forks")
 class TestForkedProcess(ExecutorParity):
     @pytest.fixture
     def executor(self) -> executors.Process:
         return executors.Process(concurrency=2, method="fork")
 
 
+@pytest.mark.xdist_group("parity of spawned processes")
 class TestSpawnedProcess(ExecutorParity):
     @pytest.fixture
     def executor(self) -> executors.Process:
         return executors.Process(concurrency=2, method="spawn")
+
+
+SUITES: dict[str, type[ExecutorParity]] = {
+    "`Process()`": TestForkedProcess,
+    '`Process(method="spawn")`': TestSpawnedProcess,
+    "`Thread()`": TestThread,
+}
+DIFFERENCES = [name for name, value in vars(Subject).items() if isinstance(value, bool)]
+
+
+@pytest.mark.parametrize("difference", DIFFERENCES)
+def test_the_table_of_executors_tells_how_they_differ(difference: str) -> None:
+    lines = [line for line in TABLE.read_text().splitlines() if line.startswith("|")]
+    head, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    row = next(row for row in rows if f"(`{difference}`)" in row[0])
+    told = {name: cell.partition(";")[0].partition(",")[0] for name, cell in zip(head, row, strict=True)}
+    for name, suite in SUITES.items():
+        assert told[name] == ("yes" if getattr(suite, difference) else "no"), name
+
+
+def test_every_difference_changes_what_is_tested() -> None:
+    def tests(suite: type) -> set[str]:
+        return {name for name in dir(suite) if name.startswith("test_") and callable(getattr(suite, name))}
+
+    same = tests(type("Same", (ExecutorParity,), {}))
+    for difference in DIFFERENCES:
+        other = tests(type("Other", (ExecutorParity,), {difference: not getattr(Subject, difference)}))
+        assert other != same, difference
+    assert tests(type("Again", (TestThread,), {"isolated": True})) == same
+
+
+def test_there_are_sixty_behaviours_at_least() -> None:
+    for suite in SUITES.values():
+        found = [name for name in dir(suite) if name.startswith("test_") and callable(getattr(suite, name))]
+        assert len(found) >= 60

@@ -101,7 +101,11 @@ class Lab:
     def begin_elsewhere(self, kind: type[Flow], run: str, **parameters: Any) -> subprocess.Popen[bytes]:
         """Run a flow in another process."""
         order = pickled.dumps((self.flow(kind).configuration, kind, run, {"signs": self.signs, **parameters}))
-        process = subprocess.Popen([sys.executable, "-c", SCHEDULER], stdin=subprocess.PIPE)  # noqa: S603 - this interpreter
+        process = subprocess.Popen(  # noqa: S603 - this interpreter
+            [sys.executable, "-c", SCHEDULER],
+            stdin=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        )
         assert process.stdin is not None
         with process.stdin as stream:
             stream.write(order)
