@@ -43,7 +43,7 @@ clean: ## Remove what was built and cached; keeps .venv and the runs in .laminar
 	@find src tests examples benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/.demo: pyproject.toml .ci/setup .ci/requirements.py
-	@.ci/setup progress examples
+	@.ci/setup progress,docker examples
 	@touch $@
 
 .venv/.test: pyproject.toml .ci/setup .ci/requirements.py

@@ -52,10 +52,10 @@ class Engine:
 
     def sweep(self, folder: Path) -> None:
         """Remove containers that bear the prefix or mount what is in the folder, and images that bear the prefix."""
-        rows = self._containers()
-        mine = [row["Id"] for row in rows if row["Name"].lstrip("/").startswith(self.prefix) or _mounts(row, folder)]
-        if mine:
-            self.docker("rm", "--force", *mine)
+        for row in self._containers():
+            if row["Name"].lstrip("/").startswith(self.prefix) or _mounts(row, folder):
+                with contextlib.suppress(RuntimeError):  # it may end, and be removed, by itself
+                    self.docker("rm", "--force", row["Id"])
         names = self.docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
         if images := [name for name in names if name.rpartition("/")[2].startswith(self.prefix)]:
             self.docker("rmi", "--force", *images)
