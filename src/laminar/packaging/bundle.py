@@ -338,7 +338,7 @@ def _walk(code: Code, root: str, chosen: dict[str, str], limits: Limits) -> list
         if len(sizes) > limits.files:
             raise _too_much(f"more than {limits.files:,} files", root, sizes)
     if sum(sizes.values()) > limits.size:
-        raise _too_much(f"{sum(sizes.values()) / MB:,.0f} MB, {limits.size / MB:,.0f} are allowed", root, sizes)
+        raise _too_much(f"{sum(sizes.values()) / MB:,.0f} MB, more than {limits.size / MB:,.0f}", root, sizes)
     return walk.left_out
 
 

@@ -76,7 +76,7 @@ class Found(Value, frozen=True):
 
 def secret_or_waste(path: str, is_folder: bool = False) -> str | None:
     """Say why a file or folder never travels, by its name; None if it may."""
-    name = path.rpartition("/")[2].lower()
+    name = os.path.basename(path).lower()
     for why, pattern in _FOLDERS if is_folder else _FILES:
         if pattern.match(name):
             return why
@@ -112,16 +112,16 @@ class Walk:
             path = below + entry.name
             if not entry.is_dir(follow_symlinks=False):
                 yield from self._file(path, entry, rules)
-            elif why := self._why_not_enter(path, entry.path) or ignored(f"{path}/", rules):
+            elif why := self._why_not_enter(entry.path) or ignored(f"{path}/", rules):
                 self.left_out.append(LeftOut(f"{path}/", why))
             else:
                 yield from self._folder(f"{path}/", [*rules, *_rules(entry.path, f"{path}/")])
 
     @staticmethod
-    def _why_not_enter(path: str, folder: str) -> str | None:
+    def _why_not_enter(folder: str) -> str | None:
         if os.path.exists(os.path.join(folder, "pyvenv.cfg")):
             return "a virtual environment"
-        return secret_or_waste(path, is_folder=True)
+        return secret_or_waste(folder, is_folder=True)
 
     def _file(self, path: str, entry: os.DirEntry[str], rules: Sequence[Rules]) -> Iterator[Found]:
         why = secret_or_waste(path) or ignored(path, rules) or self._why_not(entry)
@@ -135,18 +135,17 @@ class Walk:
             return "laminar's own"
         if entry.is_symlink() and (why := self._why_not_follow(os.path.realpath(entry.path))):
             return why
-        return None if entry.is_file() else "no regular file"
+        return None if os.path.isfile(entry.path) else "no regular file"
 
     def _why_not_follow(self, target: str) -> str | None:
         if not target.startswith(self._root + os.sep):
             return "a link that leads out of the project"
         if os.path.isdir(target):
             return "a link to a folder"
-        *folders, name = os.path.relpath(target, self._root).split(os.sep)
-        whys = [secret_or_waste(folder, is_folder=True) for folder in folders]
-        if any(whys) or secret_or_waste(name) or target in self._configurations:
-            return "a link to what never travels"
-        return None
+        never = target in self._configurations or secret_or_waste(target) is not None
+        while not never and (target := os.path.dirname(target)) != self._root:
+            never = self._why_not_enter(target) is not None
+        return "a link to what never travels" if never else None
 
 
 class Rules(Value, frozen=True):

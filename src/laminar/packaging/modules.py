@@ -1,8 +1,8 @@
 """Which Python files the user's code consists of.
 
-These are the modules that are loaded and lie neither with Python nor with installed packages, and those that they
-import later: their imports are read from the source, also inside functions, and are found as Python would find them,
-without importing anything.
+These are the modules that are loaded and lie neither with Python nor with installed packages, in the folders of the
+path and in those from which the code imports otherwise; and those that they import later: their imports are read from
+the source, also inside functions, and are found as Python would find them, without importing anything.
 """
 
 from __future__ import annotations
@@ -88,7 +88,9 @@ class Search:
         self._finders: dict[str, FileFinder] = {}
         self._real: dict[str, str] = {}
         self.start: Module | None = None
-        self._take_loaded()
+        self._loaded = self._roots_of_loaded()
+        for folder in self.folders:
+            self._take_loaded(folder)
         self._take_named(code)
         while self._waiting:
             self._follow(*self._waiting.pop())
@@ -98,20 +100,30 @@ class Search:
         """What was found, by name."""
         return sorted(self._found.values(), key=lambda module: (module.name, module.path))
 
-    def _take_loaded(self) -> None:
+    def _roots_of_loaded(self) -> dict[str, list[Module]]:
+        found: dict[str, list[Module]] = {}
         for name, module in list(sys.modules.items()):
             file = vars(module).get("__file__") if isinstance(module, type(sys)) else None
             if type(file) is not str or name in MAINS or is_installed(file) or not file.endswith(SUFFIXES):
                 continue
             root = root_of(name, os.path.abspath(file))
             if root is not None and os.path.isfile(file):
-                self._add(name, root, os.path.abspath(file), loaded=True)
+                one = self._module(name, root, os.path.abspath(file))
+                found.setdefault(one.root, []).append(one)
+        return found
+
+    def _take_loaded(self, root: str) -> None:
+        for module in self._loaded.pop(root, ()):
+            self._put(module, loaded=True)
 
     def _take_named(self, code: Code) -> None:
         if code.script is not None:
             script = os.path.realpath(code.script)
-            self.start = self._add("__main__", os.path.dirname(script), script)
+            self.start = self._put(self._module("__main__", os.path.dirname(script), script))
         for name in filter(None, (code.module, *code.imports)):
+            file = getattr(sys.modules.get(name), "__file__", None)
+            if isinstance(file, str) and is_installed(file):
+                continue  # the image has it, as all that is installed
             module = self._require(name)
             self.start = self.start or module
             self._waiting.append((module, False))
@@ -130,14 +142,17 @@ class Search:
             "Put the code into a .py file below the current folder or a folder of PYTHONPATH."
         )
 
-    def _add(self, name: str, root: str, file: str, loaded: bool = False) -> Module:
+    def _module(self, name: str, root: str, file: str) -> Module:
         if root not in self._real:
             self._real[root] = os.path.realpath(root)
         path = file[len(root) :].strip(os.sep).replace(os.sep, "/")
-        module = Module(name, self._real[root], path)
+        return Module(name, self._real[root], path)
+
+    def _put(self, module: Module, loaded: bool = False) -> Module:
         known = self._found.setdefault((module.root, module.path), module)
         if known is module:
             self._waiting.append((module, loaded))
+            self._take_loaded(module.root)
         return known
 
     def _follow(self, module: Module, loaded: bool) -> None:
@@ -209,7 +224,7 @@ class Search:
                 f"Module {name} is imported by the code, but its file {origin} does not bear its name, so it would not "
                 "be found elsewhere. Rename the file or its folder, or install the package in the image."
             )
-        self._add(name, root, os.path.abspath(origin), loaded=name in sys.modules)
+        self._put(self._module(name, root, os.path.abspath(origin)), loaded=name in sys.modules)
         return folders
 
 

@@ -64,25 +64,36 @@ def unpack(archive: str, folder: str, limits: Limits = LIMITS) -> None:
     Raises:
         BundleError: The archive is damaged or not safe, or there is no room. All that was made is removed again.
     """
-    with open(archive, "rb") as file:
-        tree = Tree(folder)
-        try:
-            _unpack(Stream(file, limits), tree, limits)
-        except Refused as error:
-            tree.remove()
-            raise BundleError(
-                f"{archive} is refused: it {error}. Nothing of it was kept. Make the bundle again, from files that "
-                "have plain names and are no links."
-            ) from None
-        except OSError as error:
-            tree.remove()
-            raise BundleError(f"{archive} could not be unpacked into {folder}: {error}. Make room there.") from error
-        except BaseException:
-            tree.remove()
-            raise
+    try:
+        with open(archive, "rb") as file:
+            stream = Stream(file, limits)
+            for header in _checked(stream, limits):  # making 10,000 folders for nothing takes 3 s
+                stream.skip(header.size)
+            file.seek(0)
+            _put(Stream(file, limits), Tree(folder), limits)
+    except Refused as error:
+        raise BundleError(
+            f"{archive} is refused: it {error}. Nothing of it was kept. Make the bundle again, from regular files with "
+            "plain names."
+        ) from None
+    except OSError as error:
+        raise BundleError(f"{archive} could not be unpacked into {folder}: {error}. Make room there.") from error
 
 
-def _unpack(stream: Stream, tree: Tree, limits: Limits) -> None:
+def _put(stream: Stream, tree: Tree, limits: Limits) -> None:
+    try:
+        for header in _checked(stream, limits):  # again: nobody has promised that the file is still the same
+            if header.is_folder:
+                tree.put_folder(header.path)
+            else:
+                tree.put_file(header.path, header.executable, stream.pieces(header.size))
+    except BaseException:
+        tree.remove()
+        raise
+
+
+def _checked(stream: Stream, limits: Limits) -> Iterator[Header]:
+    """Go through the entries; the bytes of a file must be read before the next is asked for."""
     names = Names(limits)
     count = size = 0
     for header in _headers(stream):
@@ -93,15 +104,11 @@ def _unpack(stream: Stream, tree: Tree, limits: Limits) -> None:
             raise Refused(f"holds more than {limits.size / MB:,.0f} MB")
         if (refused := names.refusal(header.path, header.is_folder)) is not None:
             raise Refused(f"holds {header.path[:200]!r}, which {refused}")
-        if header.is_folder:
-            tree.put_folder(header.path)
-        else:
-            tree.put_file(header.path, header.executable, stream.pieces(header.size))
-            stream.skip_zeros(-header.size % BLOCK)
+        yield header
+        stream.skip_zeros(-header.size % BLOCK)
 
 
 def _headers(stream: Stream) -> Iterator[Header]:
-    """Go through the entries; what follows a file must be read before the next is asked for."""
     while (block := stream.read(BLOCK)) != bytes(BLOCK):
         said: dict[str, str] = {}
         info = _info(block)
@@ -189,6 +196,11 @@ class Stream:
             piece, self._ready = self._ready[:size], self._ready[size:]
             size -= len(piece)
             yield piece
+
+    def skip(self, size: int) -> None:
+        """Read over bytes."""
+        for _ in self.pieces(size):
+            pass
 
     def skip_zeros(self, size: int) -> None:
         """Read over padding."""
