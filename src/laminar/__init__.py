@@ -5,6 +5,8 @@ Importing it loads nothing; each name is loaded when it is first used.
 
 from __future__ import annotations
 
+from laminar.version import VERSION
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -14,18 +16,20 @@ if TYPE_CHECKING:
     from laminar.flows.flow import Flow as Flow
     from laminar.flows.layer import Layer as Layer
     from laminar.flows.layer import Parameters as Parameters
+    from laminar.packaging.image import Image as Image
 
-__version__ = "2026.11.0"
+__version__ = VERSION
 
 _HOMES = {
     "Accessor": "laminar.flows.accessor",
     "Execution": "laminar.flows.execution",
     "Flow": "laminar.flows.flow",
+    "Image": "laminar.packaging.image",
     "Layer": "laminar.flows.layer",
     "Parameters": "laminar.flows.layer",
 }
 
-__all__ = ["Accessor", "Execution", "Flow", "Layer", "Parameters", "__version__"]
+__all__ = ["Accessor", "Execution", "Flow", "Image", "Layer", "Parameters", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

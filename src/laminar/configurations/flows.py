@@ -1,5 +1,5 @@
 """Stable path of the configuration of flows."""
 
-from laminar.flows.placement import FlowConfiguration as Configuration
+from laminar.flows.configured import FlowConfiguration as Configuration
 
 __all__ = ["Configuration"]

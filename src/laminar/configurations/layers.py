@@ -2,6 +2,16 @@
 
 from laminar.flows.configurations import Catch, Container, ForEach, Parameter
 from laminar.flows.configurations import LayerConfiguration as Configuration
-from laminar.model.policies import Resources, Retry, Timeout
+from laminar.model.policies import Resources, Retry, ReusePolicy, Timeout
 
-__all__ = ["Catch", "Configuration", "Container", "ForEach", "Parameter", "Resources", "Retry", "Timeout"]
+__all__ = [
+    "Catch",
+    "Configuration",
+    "Container",
+    "ForEach",
+    "Parameter",
+    "Resources",
+    "Retry",
+    "ReusePolicy",
+    "Timeout",
+]

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from laminar.engine.logs import Logs
     from laminar.executors.contract import Session
     from laminar.ledger.sql import Ledger
-    from laminar.model.action import Manifest
+    from laminar.model.action import Manifest, Started
 
 
 class Waiting(Value):
@@ -195,17 +195,31 @@ class Actions:
         self.live[key] = live
         log = self._logs.follow(key, waiting.splits)
         self._ledger.start(key, live.started, log)
-        manifest = f"{self._folder}/{layer}.{index}.{number}.manifest"
-        return live, Request(key, submission.payload, submission.env, submission.resources, log, manifest)
+        manifest = f"{self._folder}/{layer}.{index}.{self._epoch}.{number}.manifest"
+        resources, placement = submission.resources, submission.placement
+        return live, Request(key, submission.payload, submission.env, resources, log, manifest, placement)
 
     def _start(self, live: Live, request: Request) -> None:
         self._session.start(request)
         live.submission.close()
+        if not self._session.tells_start:
+            self._begin(request.key, live)
+
+    def started(self, started: Started) -> None:
+        """Hear that an attempt which had to wait for its place runs from now on."""
+        live = self.live.get(started.key)
+        if live is None:
+            return
+        action = started.key.action
+        if started.detail:
+            self._ledger.event(action.space, action.run, "placed", started.detail, action.name, action.index)
+        self._begin(started.key, live)
+
+    def _begin(self, key: AttemptKey, live: Live) -> None:
         timeout = live.submission.timeout
         if timeout is not None:
-            heapq.heappush(self._deadlines, (time.monotonic() + timeout, next(self._order), request.key))
-        action = request.key.action
-        self._observer.attempt_started(action.name, action.index, request.key.number)
+            heapq.heappush(self._deadlines, (time.monotonic() + timeout, next(self._order), key))
+        self._observer.attempt_started(key.action.name, key.action.index, key.number)
 
     def _unsubmitted(self, waiting: Waiting, error: Exception) -> Settled:
         where = Failed(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from laminar.core.plan import Node
+    from laminar.model.placement import Placement
     from laminar.model.states import State
 
 
@@ -23,6 +24,7 @@ class Submission(Value, frozen=True):
         payload: What the entry needs to know.
         env: Environment variables to set.
         resources: What it needs of a machine.
+        placement: The container that it asks for.
         retry: What to do if it fails.
         timeout: Seconds it may run.
         close: To be called once it has been handed to the executor.
@@ -31,6 +33,7 @@ class Submission(Value, frozen=True):
     payload: Any
     env: Mapping[str, str]
     resources: Resources
+    placement: Placement
     retry: Retry
     timeout: float | None
     close: Callable[[], None]

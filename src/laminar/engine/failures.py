@@ -32,6 +32,9 @@ def exception_of(ended: Ended, where: str) -> BaseException:
     """
     if ended.manifest is not None and ended.manifest.failure is not None:
         return exception_of_failure(ended.manifest.failure, where)
+    if ended.error is not None:
+        ended.error.add_note(f"It was to run {where}.")
+        return ended.error
     error = _without_result(ended, where)
     if ended.output:
         error.add_note(f"The last that it printed:\n{ended.output}")

@@ -10,7 +10,7 @@ from laminar.data.archives import SplitRecord
 from laminar.engine.contract import Failed, Summary
 from laminar.engine.joins import Joins
 from laminar.errors import DataError
-from laminar.model.action import Ended, Interrupt, SessionLost
+from laminar.model.action import Ended, Interrupt, Notice, SessionLost, Started
 from laminar.model.ids import ActionKey
 from laminar.model.states import State
 from laminar.model.tracebacks import users_traceback
@@ -163,6 +163,10 @@ class FlowRun:
             settled = self._actions.ended(event)
             if settled is not None:
                 self._settle(settled)
+        elif isinstance(event, Started):
+            self._actions.started(event)
+        elif isinstance(event, Notice):
+            self._observer.notice(event.text)
         elif isinstance(event, Interrupt):
             self._interrupt(event)
         elif isinstance(event, SessionLost):

@@ -11,11 +11,56 @@ from laminar.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+    from typing import Any, Protocol
 
     from laminar.model.action import EntryRef, Event, Manifest, Request
     from laminar.model.code import Code
     from laminar.model.ids import AttemptKey
+    from laminar.model.placement import Placement
+    from laminar.model.policies import Resources
+
+    class Packed(Protocol):
+        """The user's code, ready to travel."""
+
+        @property
+        def digest(self) -> str:
+            """Hash of its content; empty if nothing travels, because the code is in the image."""
+
+        def place(self, folder: str, seen_as: str, /) -> Code:
+            """Put the code into an empty or missing folder, which the process that loads it sees by another path."""
+
+        def code(self, folder: str, /) -> Code:
+            """Say where the code is when it lies in a folder, by the path that the process sees that will load it."""
+
+
+class Packaging(ABC):
+    """Makes images and bundles for executors that run containers."""
+
+    @abstractmethod
+    async def image(self, engine: Any, wanted: Any, tell: Callable[[str], None]) -> str:
+        """Give the name of an image that a container engine has, building or pulling it first if need be.
+
+        Args:
+            engine: A connection to the engine.
+            wanted: Name of an image, an image to build, or None for one that suits the running Python.
+            tell: Hears of progress, line by line.
+
+        Raises:
+            ImageError: It does not exist, cannot be pulled, or cannot be built.
+        """
+
+    @abstractmethod
+    def code(self, code: Code, style: str) -> Packed:
+        """Collect the files of the user's code.
+
+        Args:
+            code: Where it is.
+            style: Which files: ``"loaded_modules"``, ``"all"`` or ``"none"``.
+
+        Raises:
+            BundleError: A file cannot be found.
+        """
 
 
 class Host(Value, frozen=True):
@@ -26,8 +71,15 @@ class Host(Value, frozen=True):
         call: Runs an attempt in this process and gives its manifest.
         code: Where the user's code is, for another process; empty for an executor that does not leave this one.
         entry: The entry that a worker loads once the code is there.
-        label: Start of the label that every process started for this run bears.
-        folder: Folder for private files, removed at the end.
+        label: Start of the label that every process started for this run bears: run, flow, installation, epoch.
+        folder: Folder for private files, removed at the end. Of an executor whose attempts outlive the scheduler, it
+            is the same for each scheduler of the run.
+        places: The containers and resources that the actions of this run ask for, as far as they are known.
+        mounts: Folders that attempts must see at their own paths.
+        state: Folder of what belongs to this installation, for what lasts from one run to the next.
+        packaging: Makes images and bundles.
+        held: Tells whether a scheduler that is alive holds a run: by its flow and its id.
+        tell: Takes a line for people, from any thread.
     """
 
     deliver: Callable[[Event], None]
@@ -36,6 +88,12 @@ class Host(Value, frozen=True):
     entry: EntryRef
     label: str
     folder: str
+    places: Sequence[tuple[Placement, Resources]] = ()
+    mounts: Sequence[str] = ()
+    state: str = ""
+    packaging: Packaging | None = None
+    held: Callable[[str, str], bool] = lambda space, run: False  # noqa: ARG005
+    tell: Callable[[str], None] = lambda line: None  # noqa: ARG005
 
 
 class Session(ABC):
@@ -43,6 +101,8 @@ class Session(ABC):
 
     #: Attempts that may run at a time; 0 while it gets ready, of whose end it delivers :class:`SessionReady`.
     capacity: int
+    #: Whether it delivers :class:`Started` when an attempt runs, which is later than when it was asked to start it.
+    tells_start: bool = False
 
     @abstractmethod
     def start(self, request: Request) -> None:
@@ -70,6 +130,10 @@ class Executor(ABC):
 
     #: Whether attempts run outside the scheduler's process, so that blobs must lie outside it too.
     leaves_process: bool = True
+    #: Whether attempts run on when the scheduler dies, so that its successor can take them back.
+    outlives_scheduler: bool = False
+    #: Whether attempts have the environment variables of the scheduler.
+    inherits_environment: bool = True
 
     def __init__(self, *, concurrency: int | None = None, timeout: float | None = None) -> None:
         """Check and keep the configuration."""

@@ -7,7 +7,6 @@ import pickle
 import signal
 
 from laminar.host import files
-from laminar.host.machine import memory_kills
 from laminar.model.action import Ended
 from laminar.model.states import Outcome
 
@@ -36,13 +35,19 @@ class Watch:
     """What must be remembered of an attempt to tell how it ended."""
 
     def __init__(self, request: Request) -> None:
-        """Note the memory kills so far."""
+        """Begin with an attempt that nobody has stopped."""
         self.request = request
         self.stopped = False
-        self._kills = memory_kills()
 
-    def ended(self, status: int, cpu: float | None, memory: float | None) -> Ended:
-        """Tell how an attempt ended from its process's exit status (negative: the signal) and its manifest."""
+    def ended(self, status: int, cpu: float | None, memory: float | None, *, killed: bool) -> Ended:
+        """Tell how an attempt ended.
+
+        Args:
+            status: Exit status of its process; negative: the signal that ended it.
+            cpu: Processor seconds used, if known.
+            memory: Peak resident memory in megabytes, if known.
+            killed: Whether the kernel killed for memory while it ran.
+        """
         key = self.request.key
         try:
             manifest = take_manifest(self.request.manifest)
@@ -55,8 +60,9 @@ class Watch:
             return Ended(key, Outcome.CANCELLED, detail="its processes were stopped", cpu=cpu, memory=memory)
         if status < 0:
             number = -status
-            if number == signal.SIGKILL and self._kills is not None and (memory_kills() or 0) > self._kills:
-                detail = f"the kernel killed it for memory; its peak was {memory or 0:.0f} MB"
+            if number == signal.SIGKILL and killed:
+                peak = f"; its peak was {memory:.0f} MB" if memory else ""
+                detail = f"the kernel killed it for memory{peak}"
                 return Ended(key, Outcome.OUT_OF_MEMORY, signal=number, detail=detail, cpu=cpu, memory=memory)
             detail = f"its process was killed by {_name(number)}"
             output = files.last_lines(self.request.log)

@@ -165,8 +165,10 @@ class ForkSession(Session):
         failure: BaseException | None = None
         while (message := receive(self._connection)) is not None:
             if message[0] == "ended":
-                _, key, status, cpu, memory = message
-                self._deliver(key, status, cpu, memory)
+                _, key, status, cpu, memory, killed = message
+                with self._lock:
+                    watch = self._watched.pop(key)
+                self._host.deliver(watch.ended(status, cpu, memory, killed=killed))
             elif message[0] == "ready":
                 self.capacity = self._room
                 self._host.deliver(SessionReady())
@@ -182,8 +184,3 @@ class ForkSession(Session):
             self._watched.clear()
         for key in left:
             self._host.deliver(Ended(key, Outcome.LOST, detail=str(error)))
-
-    def _deliver(self, key: AttemptKey, status: int, cpu: float, memory: float) -> None:
-        with self._lock:
-            watch = self._watched.pop(key)
-        self._host.deliver(watch.ended(status, cpu, memory))

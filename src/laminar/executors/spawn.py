@@ -13,6 +13,7 @@ from laminar.executors.contract import Session
 from laminar.executors.interpreters import bootstrap, interpreter_options
 from laminar.executors.outcomes import Watch
 from laminar.host import files, processes
+from laminar.host.machine import memory_kills
 from laminar.model.action import ATTEMPT_VARIABLE, Attempt
 
 TYPE_CHECKING = False
@@ -37,6 +38,7 @@ class SpawnSession(Session):
 
     def start(self, request: Request) -> None:
         """Start an interpreter; its request comes by standard input, which also tells it when this process is gone."""
+        kills = memory_kills()
         label = {processes.LABEL: f"{self._host.label}/{request.key}"}
         order = {ATTEMPT_VARIABLE: "-"} if self._host.code.script is not None else {}
         with os.fdopen(files.open_log(request.log), "ab") as log:
@@ -51,7 +53,7 @@ class SpawnSession(Session):
         watch = Watch(request)
         with self._lock:
             self._running[request.key] = (watch, process)
-        watcher = threading.Thread(target=self._watch, args=(watch, process), daemon=True, name="laminar-spawn")
+        watcher = threading.Thread(target=self._watch, args=(watch, process, kills), daemon=True, name="laminar-spawn")
         self._watchers.append(watcher)
         watcher.start()
 
@@ -63,7 +65,7 @@ class SpawnSession(Session):
             return [*python, code.script, *code.argv[1:]]
         return [*python, "-c", bootstrap("once import main; main()")]
 
-    def _watch(self, watch: Watch, process: subprocess.Popen[bytes]) -> None:
+    def _watch(self, watch: Watch, process: subprocess.Popen[bytes], kills: int | None) -> None:
         assert process.stdin is not None
         try:
             order = pickle.dumps(Attempt(self._host.code, self._host.entry, watch.request), 5)
@@ -72,11 +74,13 @@ class SpawnSession(Session):
         except BrokenPipeError:
             pass  # it has died already, and its exit status says how
         status = process.wait()
+        now = memory_kills()
+        killed = kills is not None and now is not None and now > kills
         process.stdin.close()
         processes.sweep(f"{self._host.label}/{watch.request.key}")
         with self._lock:
             del self._running[watch.request.key]
-        self._host.deliver(watch.ended(status, None, None))
+        self._host.deliver(watch.ended(status, None, None, killed=killed))
 
     def stop(self, key: AttemptKey, grace: float) -> None:
         """Ask the process to end, and kill its tree after the grace."""

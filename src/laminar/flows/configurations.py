@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-
 from laminar.errors import FlowError
-from laminar.model.policies import Resources, Retry, Timeout
+from laminar.model.placement import WORKDIR, Buildable, Placement
+from laminar.model.policies import Resources, Retry, ReusePolicy, Timeout
 from laminar.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from laminar.packaging.image import Image
 
 
 class Registrable:
@@ -21,7 +22,7 @@ class Container(Value):
     """The container of a layer, and what it needs of a machine.
 
     Attributes:
-        image: Name of the image; by default laminar's own for the running Python.
+        image: Name of an image, or an :class:`~laminar.Image` to build; by default what the executor uses.
         command: What starts the user's code in the container; by default the script that started the scheduler.
         cpu: Cores, may be a fraction.
         memory: Megabytes, or a string such as ``"2Gi"``.
@@ -30,28 +31,40 @@ class Container(Value):
         env: Environment variables; on the thread executor they apply to no more than ``current``.
         shm: Megabytes of shared memory, or a string.
         disk: Megabytes of scratch space, or a string.
+        reuse: Whether the container stays up for further splits; by default what the executor does.
 
     Raises:
-        FlowError: An amount makes no sense.
+        FlowError: An amount or a name makes no sense.
 
     Usage::
 
         @HelloFlow.register(container=Container(cpu=2, memory="4Gi"))
     """
 
-    image: str = f"laminar:py{sys.version_info[0]}.{sys.version_info[1]}"
+    image: str | Image | None = None
     command: str | None = None
     cpu: float | str = 1
     memory: float | str = 1500
-    workdir: str = "/laminar"
+    workdir: str = WORKDIR
     gpu: int | str | None = None
     env: Mapping[str, str] | None = None
     shm: float | str | None = None
     disk: float | str | None = None
+    reuse: ReusePolicy | None = None
 
     def validate(self) -> None:
         """Refuse nonsense at once."""
         self.resources()
+        if not isinstance(self.image, (str, Buildable, type(None))):
+            raise FlowError(f"Container(image={self.image!r}): expects the name of an image, or an Image.")
+        if self.image == "":
+            raise FlowError("Container(image=''): expects the name of an image, such as 'my/image:1'.")
+        if self.command is not None and (not isinstance(self.command, str) or not self.command.strip()):
+            raise FlowError(f"Container(command={self.command!r}): expects a command, such as 'python main.py'.")
+        if not isinstance(self.workdir, str) or not self.workdir.startswith("/") or self.workdir == "/":
+            raise FlowError(f"Container(workdir={self.workdir!r}): expects the absolute path of a folder of its own.")
+        if self.reuse is not None and not isinstance(self.reuse, ReusePolicy):
+            raise FlowError(f"Container(reuse={self.reuse!r}): expects ReusePolicy(…).")
         for name, value in (self.env or {}).items():
             if not isinstance(name, str) or not isinstance(value, str):
                 raise FlowError(f"Container(env=…): expects strings, got {name!r}: {value!r}.")
@@ -63,6 +76,10 @@ class Container(Value):
             FlowError: A hook has set an amount that makes no sense.
         """
         return Resources(self.cpu, self.memory, self.gpu, self.disk, self.shm)
+
+    def placement(self) -> Placement:
+        """Give where it wants to run."""
+        return Placement(self.image, self.command, self.workdir, self.env, self.reuse)
 
 
 class Parameter(Value, frozen=True):

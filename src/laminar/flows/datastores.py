@@ -125,6 +125,14 @@ class DataStore:
         """Give the folder for what belongs to this machine: the ledger and the logs. None keeps nothing."""
         return os.path.abspath(".laminar")
 
+    def folders(self) -> list[str]:
+        """List the folders of this machine that it uses, so that containers can be given them."""
+        return []
+
+    def environment(self) -> dict[str, str]:
+        """Give the environment variables of this process that it reads, for processes that do not inherit them."""
+        return {}
+
     def __repr__(self) -> str:
         """Show the address."""
         return f'{type(self).__name__}(root="{self.root}")'
@@ -157,6 +165,10 @@ class Local(DataStore):
         """Give the folder itself."""
         return self.root
 
+    def folders(self) -> list[str]:
+        """Give the folder."""
+        return [self.root]
+
 
 class Memory(DataStore):
     """Keep everything in memory, for tests. Values are pickled, as they are everywhere else.
@@ -181,6 +193,8 @@ class _Objects(DataStore):
     """Keep everything in a bucket."""
 
     schemes: tuple[str, ...] = ()
+    #: Starts of the names of the environment variables that the client reads.
+    variables: tuple[str, ...] = ()
 
     def __init__(self, root: str, **options: Any) -> None:
         from laminar.data.objects import ObjectBlobs  # 20 ms, and only who uses a bucket needs it
@@ -190,6 +204,10 @@ class _Objects(DataStore):
                 f"{type(self).__name__}(root={root!r}) expects an address that starts with {' or '.join(self.schemes)}."
             )
         super().__init__(ObjectBlobs(root, options))
+
+    def environment(self) -> dict[str, str]:
+        """Give the variables that hold address and credentials."""
+        return {name: value for name, value in os.environ.items() if name.startswith(self.variables)}
 
 
 class S3(_Objects):
@@ -203,6 +221,7 @@ class S3(_Objects):
     """
 
     schemes = ("s3://", "s3a://")
+    variables = ("AWS_",)
 
 
 class GCS(_Objects):
@@ -214,6 +233,7 @@ class GCS(_Objects):
     """
 
     schemes = ("gs://",)
+    variables = ("GOOGLE_",)
 
 
 class Azure(_Objects):
@@ -227,6 +247,7 @@ class Azure(_Objects):
     """
 
     schemes = ("az://", "azure://", "abfs://", "abfss://")
+    variables = ("AZURE_",)
 
 
 class AWS:

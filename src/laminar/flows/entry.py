@@ -35,7 +35,6 @@ class Split(Value, frozen=True):
         layer: The layer's name.
         index: Which split.
         splits: Of how many.
-        attempt: Which try.
         picks: The elements that the foreach has picked, by layer and artifact.
         configuration: The layer's configuration, as the hooks have left it.
     """
@@ -43,7 +42,6 @@ class Split(Value, frozen=True):
     layer: str
     index: int
     splits: int
-    attempt: int
     picks: Mapping[str, Mapping[str, Ref]]
     configuration: LayerConfiguration
 
@@ -112,7 +110,7 @@ class LayerEntry(Entry):
         payload: Split | bytes = request.payload
         split: Split = pickled.loads(payload) if isinstance(payload, bytes) else payload
         with settings.located(request.env):
-            layer = self._make(split)
+            layer = self._make(split, request.key.number)
             caught, failure = self._run(layer, split)
             try:
                 outputs = self._save(layer)
@@ -120,14 +118,14 @@ class LayerEntry(Entry):
                 return Manifest({}, failure or describe(error))
             return Manifest(outputs, failure, caught)
 
-    def _make(self, split: Split) -> Layer:
+    def _make(self, split: Split, number: int) -> Layer:
         kind = self._execution.flow.registry[split.layer].layer
         binding = Binding(
             execution=self._execution,
             configuration=split.configuration,
             index=split.index,
             splits=split.splits,
-            attempt=split.attempt,
+            attempt=number,
             shards={},
             running=True,
         )

@@ -7,15 +7,16 @@ import os
 from laminar.core.plan import Node
 from laminar.errors import FlowError, nearest
 from laminar.executors.contract import Executor
+from laminar.executors.docker import Docker
 from laminar.executors.process import Process
 from laminar.executors.thread import Thread
 from laminar.flows import hooks
 from laminar.flows.annotations import asked_for
 from laminar.flows.configurations import Catch, Container, ForEach, configure
+from laminar.flows.configured import FlowConfiguration
 from laminar.flows.datastores import DataStore, Local
 from laminar.flows.execution import Execution
 from laminar.flows.layer import Layer, Parameters, Registration
-from laminar.flows.placement import FlowConfiguration
 from laminar.flows.registry import merge
 from laminar.flows.schedulers import Scheduler
 from laminar.model.policies import Resources, Retry, Timeout
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     LayerT = TypeVar("LayerT", bound=Layer)
 
 PARAMETERS = Parameters.__name__
-EXECUTORS: dict[str, type[Executor]] = {"process": Process, "thread": Thread}
+EXECUTORS: dict[str, type[Executor]] = {"docker": Docker, "process": Process, "thread": Thread}
 _PARAMETERS = Registration(Parameters, configure(PARAMETERS, None, None, None, None, None, None))
 #: The flows that were made in this process, newest last, so that the command line finds how a file configures them.
 made: list[Flow] = []

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from laminar.core.plan import Node
     from laminar.flows.configurations import LayerConfiguration
+    from laminar.flows.configured import FlowConfiguration
     from laminar.flows.failure import ExecutionFailure
-    from laminar.flows.placement import FlowConfiguration
     from laminar.model.action import Output, Ref
     from laminar.model.states import State
 

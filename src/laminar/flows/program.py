@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from laminar.core.plan import Node
     from laminar.flows.layer import ExecutionContract
     from laminar.model.code import Code
+    from laminar.model.placement import Placement
+    from laminar.model.policies import Resources
 
 PARAMETERS = Parameters.__name__
 LOADER = "laminar.flows.entry:load"
@@ -45,14 +47,17 @@ def run(
     flow = execution.flow
     datastore = flow.configuration.datastore
     scheduler = flow.configuration.scheduler
+    executor = flow.configuration.executor
     code, entry = _for_other_processes(execution)
+    if not executor.inherits_environment:
+        code = code.replace(env=tuple(sorted(datastore.environment().items())))
     program = FlowProgram(execution, dependencies, _packing(entry))
     order = local.Order(
         program=program,
         archives=datastore.archives,
         artifacts=datastore.artifacts(flow.name),
         state_folder=datastore.state_folder(),
-        executor=flow.configuration.executor,
+        executor=executor,
         code=code,
         entry=entry,
         call=LayerEntry(execution).call,
@@ -62,6 +67,8 @@ def run(
         quiet=scheduler.quiet,
         resume=resume,
         source=source.file_of(flow),
+        places=program.places(),
+        mounts=datastore.folders(),
     )
     local.run(order)
 
@@ -116,6 +123,11 @@ class FlowProgram(Program):
         """Give the graph."""
         return self._nodes
 
+    def places(self) -> list[tuple[Placement, Resources]]:
+        """List the containers and resources that the layers ask for, before any hook has changed them."""
+        containers = [self._flow.registry[layer].configuration.container for layer in self._nodes]
+        return [(container.placement(), container.resources()) for container in containers]
+
     def enters(self, layer: str) -> bool:
         """Ask the entry hooks; all of them must say yes."""
         instance = self._execution.layer(layer)
@@ -160,9 +172,10 @@ class FlowProgram(Program):
             raise
         timeout = configuration.timeout.seconds if configuration.timeout is not None else None
         return Submission(
-            payload=self._pack(Split(layer, index, splits, number, self._grid(layer).picks(index), configuration)),
+            payload=self._pack(Split(layer, index, splits, self._grid(layer).picks(index), configuration)),
             env=self._environment(layer, index, splits, number, configuration.container.env),
             resources=resources,
+            placement=configuration.container.placement(),
             retry=configuration.retry,
             timeout=timeout if timeout is not None else self._flow.configuration.executor.timeout,
             close=contexts.leave,
@@ -240,7 +253,8 @@ def execute(execution: ExecutionContract, layer: Layer) -> None:
     splits = binding.splits if binding.splits is not None else program.splits(layer.name)
     submission = program.submit(layer.name, index, splits, binding.attempt or 1, None)
     key = ActionKey(flow.name, execution.known_id, layer.name, index)
-    request = Request(AttemptKey(key, 1, 0), submission.payload, submission.env, submission.resources, "", "")
+    attempt = AttemptKey(key, binding.attempt or 1, 0)
+    request = Request(attempt, submission.payload, submission.env, submission.resources, "", "")
     manifest = LayerEntry(execution).call(request)
     submission.close()
     archives = flow.configuration.datastore.archives

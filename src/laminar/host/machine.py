@@ -19,7 +19,8 @@ def cores() -> int:
 def memory_kills() -> int | None:
     """Count the memory kills so far: of this process's cgroup where it has a counter, else of the whole machine.
 
-    ``memory.events`` (cgroup v2), ``memory.oom_control`` (v1) or ``/proc/vmstat`` (Linux 4.13 and later).
+    ``memory.events`` (cgroup v2), ``memory.oom_control`` (v1) or ``/proc/vmstat`` (Linux 4.13 and later). In a
+    container, the files of its own cgroup lie at the root of what it sees.
 
     Returns:
         The count, or None where the system keeps none.
@@ -43,9 +44,9 @@ def _cgroup_counters() -> list[str]:
             for line in file:
                 _, controllers, path = line.strip().split(":", 2)
                 if controllers == "memory":
-                    paths.append(f"{CGROUP}/memory{path}/memory.oom_control")
+                    paths += [f"{CGROUP}/memory{path}/memory.oom_control", f"{CGROUP}/memory/memory.oom_control"]
                 elif not controllers:
-                    paths.append(f"{CGROUP}{path}/memory.events")
+                    paths += [f"{CGROUP}{path}/memory.events", f"{CGROUP}/memory.events"]
     except OSError:
         return []
     return paths

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from laminar.model.code import Code
 from laminar.model.ids import AttemptKey
+from laminar.model.placement import Placement
 from laminar.model.policies import Resources
 from laminar.model.states import Outcome
 from laminar.model.value import Value
@@ -104,6 +105,7 @@ class Request(Value, frozen=True):
         resources: What it needs of a machine.
         log: Path of the file that takes its output.
         manifest: Path of the file that takes its manifest, for places outside the scheduler's process.
+        placement: The container that it asks for.
     """
 
     key: AttemptKey
@@ -112,6 +114,7 @@ class Request(Value, frozen=True):
     resources: Resources
     log: str
     manifest: str
+    placement: Placement = Placement()
 
 
 class Attempt(Value, frozen=True):
@@ -128,6 +131,18 @@ class Attempt(Value, frozen=True):
     request: Request
 
 
+class Started(Value, frozen=True):
+    """An attempt that had to wait for its place runs from now on.
+
+    Attributes:
+        key: Which attempt.
+        detail: What is worth knowing of how it got there, in words; empty if nothing is.
+    """
+
+    key: AttemptKey
+    detail: str = ""
+
+
 class Ended(Value, frozen=True):
     """An attempt has ended.
 
@@ -141,6 +156,7 @@ class Ended(Value, frozen=True):
         output: The last lines that it has printed, if it ended without a result.
         cpu: Processor seconds used, if known.
         memory: Peak resident memory in megabytes, if known.
+        error: Why the place refused it, if it did.
     """
 
     key: AttemptKey
@@ -152,6 +168,7 @@ class Ended(Value, frozen=True):
     output: str = ""
     cpu: float | None = None
     memory: float | None = None
+    error: BaseException | None = None
 
 
 class SessionReady(Value, frozen=True):
@@ -166,6 +183,16 @@ class SessionLost(Value, frozen=True):
     """
 
     error: BaseException
+
+
+class Notice(Value, frozen=True):
+    """Something that people should know, such as a line of an image's build.
+
+    Attributes:
+        text: The line.
+    """
+
+    text: str
 
 
 class Interrupt(Value, frozen=True):
@@ -183,4 +210,4 @@ class Interrupt(Value, frozen=True):
 
 
 #: What executors and signals tell the engine.
-Event = Ended | SessionReady | SessionLost | Interrupt
+Event = Started | Ended | Notice | SessionReady | SessionLost | Interrupt

@@ -15,6 +15,7 @@ class Code(Value, frozen=True):
         path: ``sys.path``.
         argv: ``sys.argv``.
         cwd: The current folder.
+        env: Variables to set before the code is loaded, by name and value, where a process does not inherit them.
     """
 
     script: str | None
@@ -23,3 +24,4 @@ class Code(Value, frozen=True):
     path: tuple[str, ...]
     argv: tuple[str, ...]
     cwd: str
+    env: tuple[tuple[str, str], ...] = ()

@@ -105,6 +105,56 @@ class Resources(Value):
                 raise FlowError(f"gpu={self.gpu!r} is no number of GPUs. Give 1, '1' or 'A100:1'.")
 
 
+class ReusePolicy(Value):
+    """Keep containers warm: each action is a fresh fork inside one that stays up, isolated from the others.
+
+    Attributes:
+        replicas: Containers that are kept at a time, as ``(fewest, most)``; a number alone means both. The fewest are
+            started at the beginning of a run, more when all are busy.
+        idle_ttl: Seconds after which a container without work ends by itself, also if nobody is left to tell it so.
+        concurrency: Actions that run in one container at a time; they share its resources.
+
+    Raises:
+        FlowError: A number makes no sense.
+
+    Usage::
+
+        Container(reuse=ReusePolicy(replicas=(1, 4), idle_ttl=300))
+    """
+
+    replicas: int | tuple[int, int] = (0, 1)
+    idle_ttl: float = 60.0
+    concurrency: int = 1
+
+    def validate(self) -> None:
+        """Refuse nonsense at once."""
+        fewest, most = self.bounds()
+        if not 0 <= fewest <= most or most < 1:
+            raise FlowError(
+                f"ReusePolicy(replicas={self.replicas!r}): expects a number from 1, or (fewest, most) such as (0, 4)."
+            )
+        if not _whole(self.concurrency) or self.concurrency < 1:
+            raise FlowError(f"ReusePolicy(concurrency={self.concurrency!r}): expects a whole number from 1.")
+        positive(self.idle_ttl, "ReusePolicy(idle_ttl)")
+
+    def bounds(self) -> tuple[int, int]:
+        """Give the fewest and the most containers.
+
+        Raises:
+            FlowError: It is neither a number nor a pair of them.
+        """
+        pair = (self.replicas, self.replicas) if isinstance(self.replicas, int) else tuple(self.replicas)
+        if len(pair) != 2 or not all(_whole(number) for number in pair):
+            raise FlowError(
+                f"ReusePolicy(replicas={self.replicas!r}): expects a number from 1, or (fewest, most) such as (0, 4)."
+            )
+        return pair
+
+
+def _whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
 class Retry(Value):
     """Try again after a failure, with exponential backoff.
 

@@ -7,11 +7,11 @@ import os
 import re
 import shlex
 
-import laminar
 from laminar.errors import FlowError
 from laminar.model.placement import WORKDIR
 from laminar.packaging import context, image, wheel
 from laminar.packaging.inside import SCRIPTS
+from laminar.version import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Dockerfile:
         self._lines += [
             f"COPY self/{name} {SPARE}/",
             f"RUN {PLACE}/install {SPARE}/{name} {digest}",
-            f"LABEL laminar.version={laminar.__version__}",
+            f"LABEL laminar.version={VERSION}",
             f"ARG {USER}=root",
             f"USER ${USER}",
         ]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 
 from laminar.errors import FlowError
+from laminar.model.placement import Buildable
 from laminar.model.value import Value
 
 TYPE_CHECKING = False
@@ -142,7 +142,7 @@ class Source(Value, frozen=True):
     folder: bool
 
 
-class Image(Value, frozen=True):
+class Image(Buildable, frozen=True):
     """An image that laminar builds when it is needed, once for each content.
 
     Make one with ``from_…`` and extend it with ``with_…``: each gives a new image and leaves this one as it is. Nothing
@@ -327,7 +327,7 @@ class Image(Value, frozen=True):
     def with_env_vars(self, env_vars: Mapping[str, str]) -> Self:
         """Set environment variables in the image."""
         for name, value in env_vars.items():
-            if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            if not isinstance(name, str) or not name.isidentifier() or not name.isascii():
                 raise FlowError(f"with_env_vars: {name!r} cannot be the name of an environment variable.")
             if not isinstance(value, str) or "\n" in value or "\0" in value:
                 raise FlowError(f"with_env_vars: {name} expects a string of one line, got {value!r}.")
@@ -367,6 +367,8 @@ class Image(Value, frozen=True):
 
 
 def _match(value: object, pattern: str, what: str, example: str) -> str:
+    import re  # 8 ms, and most images are made without it
+
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
         raise FlowError(f"Image: {what}={value!r} makes no sense. Give a {what} such as {example!r}.")
     return value
@@ -408,6 +410,17 @@ def _pip(index_url: object, extra: object, pre: object, args: object) -> Pip:
         raise FlowError(f"Image: extra_index_urls={extra!r} is no list of addresses.")
     if index_url is not None and (not isinstance(index_url, str) or not index_url):
         raise FlowError(f"Image: index_url={index_url!r} is no address of a package index.")
-    if not isinstance(args, str) or "\n" in args:
+    if not isinstance(args, str) or "\n" in args or (args and not _splits(args)):
         raise FlowError(f"Image: extra_args={args!r} are no arguments on one line, such as '--no-deps'.")
     return Pip((), index_url, urls, bool(pre), args)
+
+
+def _splits(arguments: str) -> bool:
+    """Tell whether a shell could take a text apart."""
+    import shlex  # 5 ms, and few give such arguments
+
+    try:
+        shlex.split(arguments)
+    except ValueError:
+        return False
+    return True

@@ -9,15 +9,15 @@ import io
 import os
 import zipfile
 
-import laminar
 from laminar.errors import ImageError
+from laminar.version import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from importlib.metadata import Distribution
 
-PACKAGE = os.path.dirname(os.path.abspath(laminar.__file__))
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 #: Parts of METADATA that an installation needs; the others do not change what is installed.
 HEADERS = ("Metadata-Version", "Name", "Requires-Python", "Requires-Dist", "Provides-Extra")
 #: The time of every file in the wheel: the earliest that a zip can hold, so that equal contents are equal bytes.
@@ -76,7 +76,7 @@ def requirements(extras: tuple[str, ...] = ()) -> tuple[str, ...]:
 
 def file_name() -> str:
     """Give the file name of the wheel."""
-    return f"laminar-{laminar.__version__}-py3-none-any.whl"
+    return f"laminar-{VERSION}-py3-none-any.whl"
 
 
 def build() -> bytes:
@@ -86,7 +86,7 @@ def build() -> bytes:
         ImageError: laminar is not installed.
     """
     contents = [(name, _read(path)) for name, path in files()] + list(_information())
-    record = f"laminar-{laminar.__version__}.dist-info/RECORD"
+    record = f"laminar-{VERSION}.dist-info/RECORD"
     lines = [f"{name},sha256={_record_digest(content)},{len(content)}" for name, content in contents]
     contents.append((record, "\n".join([*lines, f"{record},,", ""]).encode()))
     buffer = io.BytesIO()
@@ -101,9 +101,9 @@ def build() -> bytes:
 def _information() -> Iterator[tuple[str, bytes]]:
     """Give the files of ``.dist-info``, less RECORD."""
     found = _distribution()
-    folder = f"laminar-{laminar.__version__}.dist-info"
+    folder = f"laminar-{VERSION}.dist-info"
     metadata = [f"{name}: {value}" for name in HEADERS for value in found.metadata.get_all(name) or ()]
-    yield f"{folder}/METADATA", "\n".join([*metadata, f"Version: {laminar.__version__}", ""]).encode()
+    yield f"{folder}/METADATA", "\n".join([*metadata, f"Version: {VERSION}", ""]).encode()
     wheel = ["Wheel-Version: 1.0", "Generator: laminar", "Root-Is-Purelib: true", "Tag: py3-none-any", ""]
     yield f"{folder}/WHEEL", "\n".join(wheel).encode()
     for name in ("entry_points.txt", "licenses/LICENSE"):

@@ -21,14 +21,16 @@ from laminar.errors import ExecutionError, LaminarError, RunAbortedError, RunExi
 from laminar.executors.contract import Host
 from laminar.host import leftovers, processes
 from laminar.ledger.sql import MEMORY, Ledger
+from laminar.model.action import Notice
 from laminar.model.states import State
 from laminar.model.value import Value
+from laminar.runs.packing import Packer
 from laminar.runs.signals import Interrupts
 from laminar.worker.capture import Capture, captured
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from laminar.data.archives import Archives
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from laminar.executors.contract import Executor
     from laminar.model.action import EntryRef, Event, Manifest, Request
     from laminar.model.code import Code
+    from laminar.model.placement import Placement
+    from laminar.model.policies import Resources
 
 __all__ = ["Order", "exception_of", "run"]
 
@@ -64,6 +68,8 @@ class Order(Value, frozen=True):
         quiet: Whether to print nothing.
         resume: Whether the run should exist already.
         source: The file it was started with, or ``-m`` and the name of a module.
+        places: The containers and resources that its actions ask for, as far as they are known.
+        mounts: Folders of the datastore.
     """
 
     program: Program
@@ -80,6 +86,8 @@ class Order(Value, frozen=True):
     quiet: bool
     resume: bool
     source: str | None
+    places: Sequence[tuple[Placement, Resources]]
+    mounts: Sequence[str]
 
 
 def run(order: Order) -> Summary:
@@ -127,6 +135,15 @@ class _State:
         self.private = os.path.join(temporary, leftovers.private_name())
         os.makedirs(self.private)
         return self
+
+    def held(self, space: str, run: str) -> bool:
+        """Tell whether a scheduler that is alive holds a run; may be asked from any thread."""
+        ledger = Ledger(self.ledger.path, create=False)
+        try:
+            found = ledger.find(space, run)
+            return found is not None and found.held(time.time())
+        finally:
+            ledger.close()
 
     def __exit__(self, *_: object) -> None:
         self.ledger.close()
@@ -204,8 +221,8 @@ class _Run:
             before = order.archives.state(program.space, program.run)
             self._started = before["started"] if before is not None else self._started
         label += str(self._epoch)
-        host = Host(self._events.put, self._call, order.code, order.entry, label, self._state.private)
-        session = order.executor.open(host)
+        folder = self._folder()
+        session = order.executor.open(self._host(label, folder))
         try:
             order.prepare()
             self._begun = True
@@ -221,7 +238,7 @@ class _Run:
                 logs,
                 self._observer,
                 random.random,
-                self._state.private,
+                folder,
             )
             flow = FlowRun(program, plan, actions, order.archives, self._state.ledger, logs, self._observer, reuser)
             self._observer.run_started(program.space, program.run, list(program.nodes()), resumed=order.resume)
@@ -230,10 +247,36 @@ class _Run:
             flow.drive(self._events, order.grace)
         finally:
             session.close()
+            leftovers.remove(folder)
         summary = flow.summary(self._began, order.archives.blobs.root)
         if summary.state is not State.SUCCEEDED:
             summary = summary.replace(resume=resume_command(order.source, program.run))
         return summary
+
+    def _folder(self) -> str:
+        """Give the folder for what attempts and this scheduler hand each other."""
+        if not self._order.executor.outlives_scheduler:
+            return self._state.private
+        folder = handover_folder(self._state.folder, self._program.space, self._program.run)
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        return folder
+
+    def _host(self, label: str, folder: str) -> Host:
+        order = self._order
+        return Host(
+            deliver=self._events.put,
+            call=self._call,
+            code=order.code,
+            entry=order.entry,
+            label=label,
+            folder=folder,
+            places=order.places,
+            mounts=list(dict.fromkeys([self._state.folder, *order.mounts])),
+            state=self._state.folder,
+            packaging=Packer(order.code.script, self._state.logs),
+            held=self._state.held,
+            tell=lambda line: self._events.put(Notice(line)),
+        )
 
     def _call(self, request: Request) -> Manifest:
         with captured(request.log):
@@ -302,6 +345,17 @@ def label_of(folder: str, space: str, run: str) -> str:
     """
     scope = hashlib.blake2b(os.path.realpath(folder).encode(), digest_size=6).hexdigest()
     return f"{run}/{space}/{scope}/"
+
+
+def handover_folder(folder: str, space: str, run: str) -> str:
+    """Name the folder for what attempts that outlive their scheduler hand its successor.
+
+    Args:
+        folder: Where the ledger lies.
+        space: What the run is a run of.
+        run: Its id.
+    """
+    return os.path.join(folder, ".attempts", space, run)
 
 
 def resume_command(source: str | None, run: str) -> str:

@@ -35,6 +35,7 @@ def load(code: Code, entry: EntryRef) -> Entry:
     Raises:
         CodeLoadError: It raised while it was loaded; the message holds its own traceback.
     """
+    os.environ.update(dict(code.env))
     sys.path[:] = code.path
     sys.argv[:] = code.argv
     exited: SystemExit | None = None
@@ -138,10 +139,9 @@ def run_module(name: str) -> ModuleType:
     """
     import importlib.util  # 5 ms that code started as ``python FILE`` does not pay
 
-    if name == "__main__":  # of a folder, started as ``python FOLDER``; asked by name it would be this process's own
-        spec = importlib.machinery.PathFinder.find_spec(name)
-    else:
-        spec = importlib.util.find_spec(name)
+    # ``__main__`` of a folder, started as ``python FOLDER``: asked by name it would be this process's own
+    find = importlib.machinery.PathFinder.find_spec if name == "__main__" else importlib.util.find_spec
+    spec = find(name)
     if spec is not None and spec.submodule_search_locations is not None:
         return run_module(f"{name}.__main__")
     loader: Any = spec.loader if spec is not None else None

@@ -1,4 +1,4 @@
-"""A fresh interpreter that runs one attempt, whose order comes by standard input."""
+"""A fresh process that loads the user's code to run one attempt."""
 
 from __future__ import annotations
 
@@ -9,10 +9,18 @@ from laminar.model.action import Manifest
 from laminar.worker import assignment, child, loading
 from laminar.worker.failures import describe
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from laminar.model.action import Attempt
+
 
 def main() -> None:
-    """Load the code, run the attempt, and leave."""
-    attempt = assignment.take(sys.stdin.buffer)
+    """Take an order from standard input and run it."""
+    perform(assignment.take(sys.stdin.buffer))
+
+
+def perform(attempt: Attempt) -> None:
+    """Load the code, run the attempt, and hand over its manifest."""
     action = attempt.request.key.action
     assignment.assign(assignment.Assignment(action.space, action.run, stops=True))
     try:

@@ -1,0 +1,185 @@
+"""A container for one attempt, from its making to its removal."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import aiodocker
+
+from laminar.containers.engine import UNREACHABLE
+from laminar.errors import PlacementError
+from laminar.executors.docker import orders
+from laminar.executors.docker.orders import End
+from laminar.executors.outcomes import UNDELIVERED
+from laminar.host import leftovers
+from laminar.model.action import Ended
+from laminar.model.states import Outcome
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from laminar.executors.docker.contract import Job, SessionContract
+    from laminar.executors.docker.creation import Wanted
+
+#: Seconds that the engine may be away, such as for a restart, before what runs in it counts as lost.
+ABSENCE = 10.0
+#: Bytes of output that an error shows.
+SHOWN = 2000
+
+
+class Box:
+    """One container."""
+
+    def __init__(self, session: SessionContract, name: str, manifest: str, folder: str | None) -> None:
+        """Name a container, that may exist already.
+
+        Args:
+            session: Whose it is.
+            name: Its name.
+            manifest: Path of the manifest of the attempt that runs in it.
+            folder: Its private folder of code, if it has one.
+        """
+        self.name = name
+        self._session = session
+        self.manifest = manifest
+        self._folder = folder
+        self.container = session.engine.client.containers.container(name)
+
+    async def create(self, wanted: Wanted) -> None:
+        """Make and start it.
+
+        Raises:
+            DockerError: The engine refuses; nothing is left of it.
+        """
+        containers = self._session.engine.client.containers
+        try:
+            await containers.create(self._session.body(wanted), name=self.name)
+            await self.container.start()
+        except BaseException:
+            await asyncio.shield(self.remove())
+            raise
+
+    async def finish(self, job: Job) -> Ended:
+        """Wait for the end of its attempt, stop it when that is asked, and remove it."""
+        try:
+            end = await self._end(job)
+        except BaseException:
+            await asyncio.shield(self.remove())
+            raise
+        ended = await self.ended(job, end)
+        self._session.chore(self.remove())
+        return ended
+
+    async def _end(self, job: Job) -> End | None:
+        """Wait until the attempt has written down its end, or the container is no more."""
+        gone = asyncio.ensure_future(self.gone())
+        stopping = asyncio.ensure_future(self.stop(job))
+        began = time.monotonic()
+        try:
+            while True:
+                end = orders.read_end(self.manifest)
+                if end is not None:
+                    return end
+                if gone.done():
+                    gone.result()
+                    return orders.read_end(self.manifest)
+                await asyncio.wait({gone}, timeout=orders.patience(time.monotonic() - began))
+        finally:
+            for task in (gone, stopping):
+                task.cancel()
+
+    async def gone(self) -> None:
+        """Wait until the container has stopped, also over a restart of the engine."""
+        deadline = None
+        while True:
+            try:
+                await self.container.wait()
+            except aiodocker.DockerError as error:
+                if error.status == 404:
+                    return
+                raise
+            except UNREACHABLE:
+                deadline = deadline or time.monotonic() + ABSENCE
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.2)
+            else:
+                return
+
+    async def stop(self, job: Job) -> None:
+        """Once it is asked for: ask the container to stop, and kill it after the grace."""
+        await job.stopped.wait()
+        if job.grace > 0:
+            await self.kill("SIGTERM")
+            await asyncio.sleep(job.grace)
+        await self.kill("SIGKILL")
+
+    async def kill(self, signal: str) -> None:
+        """Send the container a signal."""
+        try:
+            await self.container.kill(signal=signal)
+        except (aiodocker.DockerError, *UNREACHABLE):
+            return  # it has ended by itself, which is seen elsewhere
+
+    async def ended(self, job: Job, end: End | None) -> Ended:
+        """Tell how the attempt ended."""
+        if end is not None:
+            return job.watch.ended(end.status, end.cpu or None, end.memory or None, killed=end.killed)
+        state = await self.state()
+        code = int(state.get("ExitCode", -1))
+        if code in (orders.MISMATCH, orders.UNSEEN) and not job.watch.stopped:
+            return self._session.refusal(job, await self._misfit(code))
+        killed = bool(state.get("OOMKilled"))
+        if not state:
+            detail = "its container was removed"
+            outcome = Outcome.CANCELLED if job.watch.stopped else Outcome.LOST
+            return Ended(job.request.key, outcome, detail=detail)
+        status = 128 - code if code > 128 and code != UNDELIVERED else code
+        ended = job.watch.ended(status, None, None, killed=killed)
+        if ended.outcome is Outcome.EXITED:
+            return ended.replace(output=await self._output())
+        return ended
+
+    async def state(self) -> dict[str, Any]:
+        """Ask the engine how the container is; empty if it is no more."""
+        try:
+            return dict((await self.container.show())["State"])
+        except aiodocker.DockerError:
+            return {}
+
+    async def _misfit(self, code: int) -> PlacementError:
+        """Say why laminar in the container could not begin."""
+        image = (await self.container.show())["Config"]["Image"]
+        said = (await self._output()).strip()
+        if code == orders.UNSEEN:
+            return PlacementError(
+                f"The engine at {self._session.engine.address} sees another folder than this scheduler, as one on "
+                f"another machine does: {said}. Use an engine of this machine, or mount that folder at the same path."
+            )
+        return PlacementError(
+            f"Image {image} cannot run layers: {said}. Give Container(image=Image.from_registry({image!r})), which "
+            "puts this laminar into it."
+        )
+
+    async def _output(self) -> str:
+        """Read the last that the container itself has printed."""
+        try:
+            pieces = await self.container.log(stdout=True, stderr=True, tail=50)
+        except (aiodocker.DockerError, *UNREACHABLE):
+            return ""
+        return "".join(pieces)[-SHOWN:]
+
+    async def remove(self) -> None:
+        """Kill what is left of it, and remove it with its files."""
+        try:
+            await self.container.delete(force=True, v=True)
+        except aiodocker.DockerError as error:
+            if error.status not in (404, 409):
+                self._session.host.tell(f"container {self.name} could not be removed: {error.message}")
+        except UNREACHABLE as error:
+            self._session.host.tell(f"container {self.name} could not be removed: {error}")
+        orders.forget(self.manifest)
+        if self._folder is not None:
+            leftovers.remove(self._folder)

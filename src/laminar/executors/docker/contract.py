@@ -1,0 +1,85 @@
+"""What the parts of the Docker executor must know of its session, and of an attempt on its way."""
+
+from __future__ import annotations
+
+import asyncio
+
+from laminar.executors.outcomes import Watch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from typing import Any, Protocol
+
+    from laminar.containers.engine import Engine
+    from laminar.executors.contract import Host
+    from laminar.executors.docker.creation import Wanted
+    from laminar.model.action import Ended, Request
+    from laminar.model.code import Code
+    from laminar.model.placement import Placement
+    from laminar.model.policies import ReusePolicy
+
+    class SessionContract(Protocol):
+        """The containers of one run."""
+
+        engine: Engine
+        host: Host
+
+        @property
+        def installation(self) -> str:
+            """Where this scheduler's ledger lies, as a hash."""
+
+        @property
+        def code_digest(self) -> str:
+            """Hash of the user's code; empty if none travels."""
+
+        def chore(self, work: Coroutine[Any, Any, None]) -> None:
+            """Do something beside all else; the session ends after it."""
+
+        def body(self, wanted: Wanted) -> dict[str, Any]:
+            """Give the body of the request that makes a container."""
+
+        def policy(self, placement: Placement) -> ReusePolicy | None:
+            """Tell how warm a container is kept, if it is."""
+
+        async def image_of(self, placement: Placement) -> str:
+            """Give the name of the image of a placement, which the engine then has."""
+
+        async def image_id(self, name: str) -> str:
+            """Give the id of an image, which is another once its name means another."""
+
+        def place_code(self, folder: str, seen_as: str) -> None:
+            """Put the user's code into a folder that containers see by another path."""
+
+        def code_at(self, folder: str | None, workdir: str) -> Code:
+            """Say where a container sees the user's code: in a part of its workdir, or in the workdir as it is."""
+
+        def write_order(self, request: Request, code: Code) -> str:
+            """Write the order of an attempt; gives its path."""
+
+        def note_placed(self, request: Request, digest: str, container: str, *, kept: bool) -> None:
+            """Write down where an attempt runs, for a scheduler that takes over."""
+
+        def tell_start(self, job: Job, detail: str = "") -> None:
+            """Tell that an attempt runs from now on."""
+
+        def refusal(self, job: Job, error: BaseException) -> Ended:
+            """Give the end of an attempt that could not be started."""
+
+
+class Job:
+    """An attempt on its way.
+
+    Attributes:
+        request: What was asked for.
+        watch: What tells how it ended.
+        grace: Seconds that it has to end by itself, once it is to stop.
+        stopped: Whether it is to stop.
+    """
+
+    def __init__(self, request: Request) -> None:
+        """Begin with an attempt that nobody has stopped."""
+        self.request = request
+        self.watch = Watch(request)
+        self.grace = 0.0
+        self.stopped = asyncio.Event()

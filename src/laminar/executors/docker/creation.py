@@ -1,0 +1,205 @@
+"""What a container is asked to be: the body of the engine's request to make it."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from laminar.errors import PlacementError
+from laminar.executors.interpreters import interpreter_options
+from laminar.model.policies import megabytes
+from laminar.model.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from laminar.containers.engine import Engine
+    from laminar.executors.docker.settings import Settings
+    from laminar.model.policies import Resources
+
+#: Labels of all containers of laminar. The values of those below it are empty where they do not apply.
+INSTALLATION = "laminar.installation"
+FLOW, RUN, ACTION, ATTEMPT, EPOCH = (f"laminar.{name}" for name in ("flow", "run", "action", "attempt", "epoch"))
+POOL = "laminar.pool"
+
+#: What Python does first in a container. 76 says that laminar is not there.
+BEGIN = """\
+import sys
+try:
+    from laminar.worker.container import main
+except ImportError as error:
+    sys.exit(print(f"laminar cannot be imported: {error}", file=sys.stderr) or 76)
+main()
+"""
+
+
+class Wanted(Value, frozen=True):
+    """A container.
+
+    Attributes:
+        image: Its image.
+        arguments: What :mod:`laminar.worker.container` is told to do.
+        workdir: Folder in which it starts.
+        code: Folder of this machine that it sees there; None leaves what the image has.
+        env: Environment variables.
+        resources: What it may use.
+        labels: Its labels.
+    """
+
+    image: str
+    arguments: Sequence[str]
+    workdir: str
+    code: str | None
+    env: Mapping[str, str]
+    resources: Resources
+    labels: Mapping[str, str]
+
+
+class Mounts:
+    """Which folders containers see, and by which paths the engine knows them."""
+
+    def __init__(self, folders: Sequence[str], extra: Mapping[str, str], own: Mapping[str, Any] | None) -> None:
+        """Collect them.
+
+        Args:
+            folders: Folders of this process that containers see at the same paths.
+            extra: Further ones, by their paths here and there.
+            own: Description of the container that this process runs in, if it runs in one: the engine then knows
+                folders by other paths.
+
+        Raises:
+            PlacementError: A folder lies in this process's container, where no other container can see it.
+        """
+        self._own = None if own is None else own.get("Mounts") or []
+        outermost = [folder for folder in folders if not any(_within(folder, other) for other in folders)]
+        self._all = [self.bind(folder, folder) for folder in dict.fromkeys(outermost)]
+        self._all += [self.bind(here, there) for here, there in extra.items()]
+
+    def bind(self, here: str, there: str) -> dict[str, Any]:
+        """Describe one mount."""
+        target, read_only = there.removesuffix(":ro"), there.endswith(":ro")
+        return {"Type": "bind", "Source": self._known_as(here), "Target": target, "ReadOnly": read_only}
+
+    def of(self, wanted: Wanted) -> list[dict[str, Any]]:
+        """List the mounts of a container."""
+        return self._all if wanted.code is None else [*self._all, self.bind(wanted.code, wanted.workdir)]
+
+    def _known_as(self, path: str) -> str:
+        """Give the path by which the engine knows a folder of this process."""
+        path = os.path.realpath(path)
+        if self._own is None:
+            return path
+        inside = [mount for mount in self._own if path == mount["Destination"] or _within(path, mount["Destination"])]
+        if not inside:
+            raise PlacementError(
+                f"The scheduler runs in a container, and {path} is a folder of that container alone, where those of "
+                f"its layers cannot see it. Start it with a volume there: docker run -v laminar:{path} …"
+            )
+        nearest = max(inside, key=lambda mount: len(mount["Destination"]))
+        return os.path.normpath(os.path.join(nearest["Source"], os.path.relpath(path, nearest["Destination"])))
+
+
+def _within(path: str, folder: str) -> bool:
+    return path != folder and path.startswith(folder.rstrip("/") + "/")
+
+
+def body(
+    wanted: Wanted, settings: Settings, engine: Engine, mounts: Mounts, hosts: Mapping[str, str]
+) -> dict[str, Any]:
+    """Give the body of the request (``POST /containers/create``).
+
+    Args:
+        wanted: The container.
+        settings: The executor's configuration.
+        engine: The engine.
+        mounts: Folders that it sees.
+        hosts: Host names and addresses.
+    """
+    return {
+        "Image": wanted.image,
+        "Entrypoint": ["python", *interpreter_options(), "-u", "-c", BEGIN],
+        "Cmd": list(wanted.arguments),
+        "User": settings.user or _user(engine),
+        "WorkingDir": wanted.workdir,
+        "Env": [f"{name}={value}" for name, value in {"HOME": "/tmp", "USER": "laminar", **wanted.env}.items()],  # noqa: S108
+        "Labels": dict(wanted.labels),
+        "HostConfig": {
+            **_limits(wanted.resources),
+            "Init": True,
+            "CapDrop": ["ALL"],
+            "SecurityOpt": ["no-new-privileges", *(["label=disable"] if engine.selinux else [])],
+            "PidsLimit": settings.pids_limit,
+            "Mounts": mounts.of(wanted),
+            "ExtraHosts": [f"{name}:{address}" for name, address in hosts.items()],
+            **({"NetworkMode": settings.network} if settings.network else {}),
+            **({"UsernsMode": "keep-id"} if engine.rootless and engine.podman else {}),
+        },
+    }
+
+
+def _user(engine: Engine) -> str:
+    """Give user and group, so that files belong to who started the scheduler.
+
+    Root in a container of a rootless Docker is that user already.
+    """
+    if engine.rootless and not engine.podman:
+        return "0:0"
+    return f"{os.getuid()}:{os.getgid()}"
+
+
+def _limits(resources: Resources) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if resources.cpu is not None:
+        found["NanoCpus"] = int(float(resources.cpu) * 1e9)
+    if resources.memory is not None:
+        found["Memory"] = found["MemorySwap"] = int(megabytes(resources.memory) * 1e6)
+    if resources.shm is not None:
+        found["ShmSize"] = int(megabytes(resources.shm, "shm") * 1e6)
+    count = gpus(resources)
+    if count:
+        found["DeviceRequests"] = [{"Driver": "nvidia", "Count": count, "Capabilities": [["gpu"]]}]
+    return found
+
+
+def gpus(resources: Resources) -> int:
+    """Count the GPUs that are asked for."""
+    return 0 if resources.gpu is None else int(str(resources.gpu).rpartition(":")[2])
+
+
+def refuse_too_much(resources: Resources, engine: Engine, scratch: str) -> None:
+    """See that the engine's machine has what is asked for.
+
+    Args:
+        resources: What is asked for.
+        engine: The engine.
+        scratch: A folder on the disk that scratch space is taken from.
+
+    Raises:
+        PlacementError: It has not; the message says what it has.
+    """
+    if resources.cpu is not None and float(resources.cpu) > engine.cpus:
+        raise PlacementError(f"cpu={resources.cpu} is more than the {engine.cpus} that {engine.address} has.{LESS}")
+    if resources.memory is not None and megabytes(resources.memory) > engine.memory:
+        raise PlacementError(
+            f"memory={resources.memory!r} is more than the {engine.memory:.0f} MB that {engine.address} has.{LESS}"
+        )
+    if gpus(resources) and not engine.gpus:
+        raise PlacementError(
+            f"gpu={resources.gpu!r}: the engine at {engine.address} can give no GPU to containers. Install the NVIDIA "
+            "Container Toolkit on that machine, or ask for none."
+        )
+    if resources.disk is not None:
+        found = os.statvfs(scratch)
+        free = found.f_bavail * found.f_frsize / 1e6
+        if megabytes(resources.disk, "disk") > free:
+            raise PlacementError(f"disk={resources.disk!r} is more than the {free:.0f} MB that are free.{LESS}")
+
+
+LESS = " Ask for less in Container(…) or Resources(…), or use another machine."
+
+
+def name_of(*parts: object) -> str:
+    """Make the name of a container that tells people what runs in it."""
+    return re.sub(r"[^a-zA-Z0-9_.-]+", "-", "-".join(map(str, ("laminar", *parts))))

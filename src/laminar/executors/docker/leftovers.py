@@ -1,0 +1,110 @@
+"""What earlier schedulers have left: attempts of this run that are taken back, and containers that nobody wants."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from laminar.executors.docker import creation, orders
+from laminar.executors.docker.cold import Box
+from laminar.executors.outcomes import Watch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    from laminar.executors.docker.contract import Job, SessionContract
+    from laminar.executors.docker.orders import Placed
+    from laminar.model.ids import ActionKey
+
+
+class Leftovers:
+    """Attempts of this run that earlier schedulers have started and not seen end."""
+
+    def __init__(
+        self,
+        session: SessionContract,
+        placed: Iterable[Placed],
+        names: set[str],
+        stay: Callable[[str, str], Box | None],
+    ) -> None:
+        """Take what was found.
+
+        Args:
+            session: Who asks.
+            placed: Where attempts were.
+            names: The containers of this run that exist.
+            stay: Gives the attempt of a manifest in a warm container, by that container's name.
+        """
+        self._session = session
+        self._stay = stay
+        self._names = names
+        self._placed: dict[ActionKey, Placed] = {}
+        for one in sorted(placed, key=lambda one: (one.key.epoch, one.key.number)):
+            self._placed[one.key.action] = one
+
+    @classmethod
+    async def found(cls, session: SessionContract, stay: Callable[[str, str], Box | None]) -> Leftovers:
+        """Look for them, and remove the containers of runs of this installation that no scheduler holds."""
+        rows = await listed(session, creation.RUN)
+        run, flow = session.host.label.split("/")[:2]
+        names = set()
+        for name, labels in rows.items():
+            if (labels[creation.RUN], labels[creation.FLOW]) == (run, flow):
+                names.add(name)
+            elif not session.host.held(labels[creation.FLOW], labels[creation.RUN]):
+                session.host.tell(f"removes container {name}, which an earlier run has left")
+                session.chore(Box(session, name, "", None).remove())
+        placed = orders.read_placed(session.host.folder)
+        for name in names - {one.container for one in placed}:
+            session.chore(Box(session, name, "", None).remove())
+        return cls(session, placed, names, stay)
+
+    async def take(self, job: Job, digest: str) -> Box | None:
+        """Take back the attempt of an action, if it would be started the same way, and runs or has ended well."""
+        request = job.request
+        placed = self._placed.pop(request.key.action, None)
+        if placed is None:
+            return None
+        box = self._box(placed)
+        if placed.digest != digest or (box is None and orders.read_end(placed.manifest) is None):
+            await self._forget(placed, box)
+            return None
+        job.watch = Watch(request.replace(manifest=placed.manifest))
+        _link(placed.log, request.log)
+        return box or Box(self._session, placed.container, placed.manifest, f"{placed.manifest}.code")
+
+    def _box(self, placed: Placed) -> Box | None:
+        if placed.kept:
+            return self._stay(placed.container, placed.manifest)
+        if placed.container in self._names:
+            return Box(self._session, placed.container, placed.manifest, f"{placed.manifest}.code")
+        return None
+
+    async def _forget(self, placed: Placed, box: Box | None) -> None:
+        if box is not None:
+            await box.remove()
+        orders.forget(placed.manifest)
+
+    async def close(self) -> None:
+        """End what this run has not asked for again."""
+        while self._placed:
+            _, placed = self._placed.popitem()
+            await self._forget(placed, self._box(placed))
+
+
+async def listed(session: SessionContract, label: str) -> dict[str, Mapping[str, str]]:
+    """List the containers of this installation, dead ones too, that bear a label: their labels by their names."""
+    wanted = json.dumps({"label": [f"{creation.INSTALLATION}={session.installation}", label]})
+    rows: list[Any] = await session.engine.client.containers.list(all="true", filters=wanted)
+    return {row["Names"][0].lstrip("/"): row["Labels"] for row in rows}
+
+
+def _link(log: str, to: str) -> None:
+    """Let the log of an attempt be found under the name that it now has, while the attempt goes on to write it."""
+    os.makedirs(os.path.dirname(to), exist_ok=True)
+    try:
+        os.link(log, to)
+    except FileNotFoundError:
+        return  # it has printed nothing yet

@@ -1,0 +1,379 @@
+"""Warm containers: kept up for the attempts to come, of this run and of the next.
+
+A scheduler holds a container by a lock on a file in the container's folder, so that no two use it at once, and the
+lock of one that dies is free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import json
+import os
+from collections import deque
+
+import aiodocker
+
+from laminar.errors import LaminarError
+from laminar.executors.docker import creation, orders
+from laminar.executors.docker.cold import Box
+from laminar.executors.docker.creation import Wanted
+from laminar.executors.docker.leftovers import listed
+from laminar.host import leftovers as private
+from laminar.model.action import Ended
+from laminar.model.ids import new_run_id
+from laminar.model.states import Outcome
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from laminar.executors.docker.contract import Job, SessionContract
+    from laminar.executors.docker.orders import End
+    from laminar.model.placement import Placement
+    from laminar.model.policies import Resources, ReusePolicy
+
+#: Seconds beyond the grace that the first process of a container has to kill an attempt, before all of it is killed.
+SLACK = 5.0
+
+
+class IdledOutError(LaminarError):
+    """A warm container ended for want of work before it had seen an order."""
+
+
+class Warm:
+    """A container that is kept."""
+
+    def __init__(self, session: SessionContract, folder: str, lock: int) -> None:
+        """Take a container whose folder is locked.
+
+        Args:
+            session: Who holds it.
+            folder: Its folder, named like it.
+            lock: Handle of the lock.
+        """
+        self.name = os.path.basename(folder)
+        self.folder = folder
+        self.live = 0
+        self.doomed = False
+        self._session = session
+        self._lock = lock
+        self._code = ""
+        self._gone: asyncio.Future[None] | None = None
+
+    @property
+    def code_folder(self) -> str:
+        """Where this machine keeps the code that the container sees in its workdir."""
+        return os.path.join(self.folder, "code")
+
+    async def gone(self, box: Box) -> None:
+        """Wait until the container has stopped; asked of the engine once for all who wait."""
+        if self._gone is None:
+            self._gone = asyncio.ensure_future(Box.gone(box))
+        await asyncio.shield(self._gone)
+
+    @property
+    def usable(self) -> bool:
+        """Whether it runs, as far as is known."""
+        return not self.doomed and not (self._gone is not None and self._gone.done())
+
+    def note(self, *what: object) -> None:
+        """Tell its first process something."""
+        orders.leave_note(self.folder, *what)
+
+    def put_code(self, workdir: str) -> str | None:
+        """Put the user's code where the container sees it, unless it is there; gives the folder, None if none travels.
+
+        The code of each run lies apart: an earlier run's attempts may still use theirs.
+        """
+        digest = self._session.code_digest
+        if not digest:
+            return None
+        folder = os.path.join(self.code_folder, digest[:16])
+        if self._code != digest and not os.path.isdir(folder):
+            part = f"{folder}.part"
+            private.remove(part)
+            self._session.place_code(part, f"{workdir}/{digest[:16]}")
+            os.rename(part, folder)
+        self._code = digest
+        return folder
+
+    def let_go(self) -> None:
+        """Leave the container to whoever wants it next; without work, it ends by itself."""
+        if self._gone is not None:
+            self._gone.cancel()
+        os.close(self._lock)
+
+    async def remove(self) -> None:
+        """Kill and remove it, with its folder."""
+        self.doomed = True
+        await Box(self._session, self.name, os.path.join(self.folder, "none"), None).remove()
+        private.remove(self.folder)
+
+
+class Stay(Box):
+    """An attempt in a warm container, as a container of its own would be."""
+
+    def __init__(self, session: SessionContract, warm: Warm, manifest: str) -> None:
+        """Name the attempt by its manifest."""
+        super().__init__(session, warm.name, manifest, None)
+        self._warm = warm
+
+    async def gone(self) -> None:
+        """Wait until the container has stopped."""
+        await self._warm.gone(self)
+
+    async def stop(self, job: Job) -> None:
+        """Once it is asked for: have the attempt stopped; kill the container if that is not done in time."""
+        await job.stopped.wait()
+        self._warm.note("stop", orders.order_path(self.manifest), job.grace)
+        await asyncio.sleep(job.grace + SLACK)
+        self._warm.doomed = True
+        await self.kill("SIGKILL")
+
+    async def ended(self, job: Job, end: End | None) -> Ended:
+        """Tell how the attempt ended.
+
+        Raises:
+            IdledOutError: It had not begun.
+        """
+        if end is None:
+            self._warm.doomed = True
+            state = await self.state()
+            if not job.watch.stopped and state.get("ExitCode") == 0:
+                raise IdledOutError(f"container {self.name} had no work for too long")
+        return await super().ended(job, end)
+
+    async def remove(self) -> None:
+        """Forget the attempt; one that has not ended takes the container with it."""
+        if orders.read_end(self.manifest) is None:
+            await self._warm.remove()
+        orders.forget(self.manifest)
+
+
+class Pool:
+    """Containers of one kind."""
+
+    def __init__(self, pools: Pools, wanted: Wanted, key: str, policy: ReusePolicy) -> None:
+        """Begin with the containers of that kind that are up already."""
+        self._pools = pools
+        self._wanted = wanted
+        self._key = key
+        self._policy = policy
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._starting = 0
+        self.boxes: list[Warm] = []
+
+    async def fill(self) -> None:
+        """Start the fewest that there must be."""
+        fewest, _ = self._policy.bounds()
+        missing = fewest - len(self.boxes) - self._starting
+        await asyncio.gather(*(self._start() for _ in range(missing)))
+
+    async def acquire(self, job: Job) -> Warm | None:
+        """Get a container with room for an attempt; None if that was stopped while it waited."""
+        _, most = self._policy.bounds()
+        while not job.stopped.is_set():
+            self.boxes = [box for box in self.boxes if box.usable]
+            free = [box for box in self.boxes if box.live < self._policy.concurrency]
+            box = min(free, key=lambda box: box.live, default=None) or self._pools.idle(self._key)
+            if box is None and len(self.boxes) + self._starting < most:
+                box = await self._start()
+            if box is not None:
+                if box not in self.boxes:
+                    self.boxes.append(box)
+                box.live += 1
+                return box
+            await self._room(job)
+        return None
+
+    async def _room(self, job: Job) -> None:
+        """Wait until a container may have room, or the attempt is stopped."""
+        room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(room)
+        stopped = asyncio.ensure_future(job.stopped.wait())
+        both: set[asyncio.Future[Any]] = {room, stopped}
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            if room in self._waiting:
+                self._waiting.remove(room)
+            elif job.stopped.is_set():
+                self._wake()
+
+    def release(self, box: Warm) -> None:
+        """Give back the room of an attempt."""
+        box.live -= 1
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting:
+            self._waiting.popleft().set_result(None)
+
+    async def _start(self) -> Warm:
+        self._starting += 1
+        try:
+            box = await self._pools.start(self._wanted, self._key, self._policy)
+            self.boxes.append(box)
+            return box
+        finally:
+            self._starting -= 1
+
+
+class Pools:
+    """The warm containers of a session."""
+
+    def __init__(self, session: SessionContract) -> None:
+        """Begin with none."""
+        self._session = session
+        self._pools: dict[str, Pool] = {}
+        self._idle: dict[str, list[Warm]] = {}
+        self._held: dict[str, Warm] = {}
+
+    @property
+    def _folder(self) -> str:
+        return os.path.join(self._session.host.state, ".warm")
+
+    async def find(self) -> None:
+        """Take the warm containers that are up and that nobody holds; clear what is left of dead ones."""
+        if not os.path.isdir(self._folder):
+            return
+        rows = await listed(self._session, creation.POOL)
+        for name in os.listdir(self._folder):
+            box = self._take(name)
+            if box is None:
+                continue
+            if name in rows and await self._runs(name):
+                self._idle.setdefault(rows[name][creation.POOL], []).append(box)
+            else:
+                del self._held[name]
+                box.let_go()
+                self._session.chore(box.remove())
+
+    def _take(self, name: str) -> Warm | None:
+        folder = os.path.join(self._folder, name)
+        lock = _lock(folder)
+        if lock is None:
+            return None
+        box = self._held[name] = Warm(self._session, folder, lock)
+        return box
+
+    async def _runs(self, name: str) -> bool:
+        try:
+            state = (await self._session.engine.client.containers.container(name).show())["State"]
+        except aiodocker.DockerError:
+            return False
+        return bool(state["Running"])
+
+    def idle(self, key: str) -> Warm | None:
+        """Give a container of a kind that was up before."""
+        found = self._idle.get(key)
+        return found.pop() if found else None
+
+    def stay(self, name: str, manifest: str) -> Stay | None:
+        """Give the attempt of an earlier scheduler in a container that is up."""
+        box = self._held.get(name)
+        return None if box is None else Stay(self._session, box, manifest)
+
+    async def fill(self) -> None:
+        """Start the fewest containers that the layers' policies ask for."""
+        for placement, resources in self._session.host.places:
+            policy = self._session.policy(placement)
+            if policy is not None and policy.bounds()[0]:
+                await (await self._pool(placement, resources, policy)).fill()
+
+    async def run(self, job: Job, image: str, policy: ReusePolicy, digest: str) -> Ended:
+        """Run an attempt in a container with room for it."""
+        request = job.request
+        while True:
+            pool = await self._pool(request.placement, request.resources, policy, image)
+            box = await pool.acquire(job)
+            if box is None:
+                return Ended(request.key, Outcome.CANCELLED, detail="it was stopped before it had a container")
+            try:
+                return await self._run_in(box, job, digest)
+            except IdledOutError:
+                continue
+            finally:
+                pool.release(box)
+
+    async def _run_in(self, box: Warm, job: Job, digest: str) -> Ended:
+        session, request = self._session, job.request
+        folder = box.put_code(request.placement.workdir)
+        code = session.code_at(folder, request.placement.workdir)
+        order = session.write_order(request, code)
+        session.note_placed(request, digest, box.name, kept=True)
+        box.note("start", session.host.label, order)
+        session.tell_start(job)
+        return await Stay(session, box, request.manifest).finish(job)
+
+    async def _pool(
+        self, placement: Placement, resources: Resources, policy: ReusePolicy, image: str | None = None
+    ) -> Pool:
+        """Give the pool of containers that are alike in all that the engine is asked for."""
+        session = self._session
+        name = image or await session.image_of(placement)
+        wanted = Wanted(
+            image=name,
+            arguments=["serve", str(policy.idle_ttl)],
+            workdir=placement.workdir,
+            code="code" if session.code_digest else None,
+            env=placement.env or {},
+            resources=resources,
+            labels={},
+        )
+        exact = await session.image_id(name)
+        described = session.body(wanted.replace(code=None)), wanted.code, exact
+        key = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:32]
+        if key not in self._pools:
+            self._pools[key] = Pool(self, wanted, key, policy)
+        return self._pools[key]
+
+    async def start(self, wanted: Wanted, key: str, policy: ReusePolicy) -> Warm:
+        """Start a container of a kind.
+
+        Raises:
+            DockerError: The engine refuses; nothing is left of it.
+        """
+        name = creation.name_of("warm", new_run_id()[-12:])
+        folder = os.path.join(self._folder, name)
+        os.makedirs(os.path.join(folder, "code"), 0o700)
+        lock = _lock(folder)
+        assert lock is not None
+        box = self._held[name] = Warm(self._session, folder, lock)
+        session = self._session
+        wanted = wanted.replace(
+            arguments=["serve", folder, str(policy.idle_ttl), session.host.entry.loader.partition(":")[0]],
+            code=None if wanted.code is None else box.code_folder,
+            labels={creation.INSTALLATION: session.installation, creation.POOL: key},
+        )
+        try:
+            await Box(session, name, os.path.join(folder, "none"), None).create(wanted)
+        except BaseException:
+            del self._held[name]
+            box.let_go()
+            private.remove(folder)
+            raise
+        return box
+
+    async def close(self) -> None:
+        """Let go of those without work, which end by themselves; remove those that still have some."""
+        for box in self._held.values():
+            if box.live:
+                await box.remove()
+            elif box.usable and os.path.isdir(box.folder):
+                box.note("leave", self._session.host.label)
+            box.let_go()
+
+
+def _lock(folder: str) -> int | None:
+    """Lock a folder; None if another scheduler holds it."""
+    handle = os.open(os.path.join(folder, "lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle

@@ -1,0 +1,3 @@
+"""The version of laminar."""
+
+VERSION = "2026.11.0"

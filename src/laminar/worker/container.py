@@ -1,0 +1,255 @@
+"""The first process of laminar in a container, below its init: forks attempts, and writes down how each has ended.
+
+``once ORDER`` runs one attempt and ends with it. ``serve FOLDER SECONDS MODULE…`` takes notes from a folder and ends
+after so many seconds without work: for each run, a warm parent loads the user's code once and forks its attempts. See
+:mod:`laminar.executors.docker.orders` for the files.
+
+This process holds nothing of the user's, so when memory runs out the kernel takes an attempt, and this process reads
+that from the container's own counter; engines do not always tell (Podman on hybrid cgroups never did, in 7 of 7).
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shlex
+import signal
+import socket
+import sys
+import time
+from importlib import import_module
+
+from laminar.executors.docker import orders
+from laminar.executors.outcomes import UNDELIVERED
+from laminar.executors.process import receive, send
+from laminar.host import processes
+from laminar.model.action import ATTEMPT_VARIABLE, Manifest
+from laminar.worker import child, once, warm
+from laminar.worker.failures import describe
+from laminar.worker.forks import Forks, redirect
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from laminar.model.action import Attempt, Request
+    from laminar.model.ids import AttemptKey
+
+#: How much sooner the kernel should take an attempt, or the process that loads its code, than this one.
+SOONER, SOON = 500, 300
+
+
+def main() -> None:
+    """Do what the arguments say."""
+    what, *arguments = sys.argv[1:]
+    if what == "once":
+        sys.exit(_Once(arguments[0]).run())
+    folder, idle, *modules = arguments
+    for module in modules:
+        import_module(module)  # before the first fork, so that forks need not
+    _Keeper(folder, float(idle)).run()
+
+
+def _order(path: str) -> Attempt:
+    """Read the order, or leave with a code that says why that cannot be. This Python's own modules are there too."""
+    try:
+        attempt = orders.read_order(path)
+        own = [folder for folder in sys.path if folder]
+        return attempt.replace(code=attempt.code.replace(path=(*attempt.code.path, *own)))
+    except FileNotFoundError:
+        print(f"the order {path} is not to be seen in the container", file=sys.stderr)
+        sys.exit(orders.UNSEEN)
+    except orders.OrderError as error:
+        print(error, file=sys.stderr)
+        sys.exit(orders.MISMATCH)
+
+
+class _Once:
+    """One attempt."""
+
+    def __init__(self, order: str) -> None:
+        self._path = order
+        self._attempt = _order(order)
+        self._status: int | None = None
+        self._forks = Forks(self._ended)
+
+    def run(self) -> int:
+        """Run it; gives the exit code of the container."""
+        key = self._attempt.request.key
+        signal.signal(signal.SIGTERM, lambda *_: self._forks.stop(key, float("inf")))
+        selector = selectors.DefaultSelector()
+        self._forks.watch(selector)
+        self._forks.start(key, self._become)
+        while self._status is None:
+            for ready, _ in selector.select():
+                ready.data()
+            self._forks.turn()
+        return self._status if self._status >= 0 else 128 - self._status
+
+    def _become(self) -> None:
+        """Be the attempt."""
+        _offer(SOONER)
+        request = self._attempt.request
+        os.environ[processes.LABEL] = str(request.key)
+        redirect(request.log)
+        command = request.placement.command
+        if command is None:
+            once.perform(self._attempt)
+            return
+        words = shlex.split(command)
+        environment = {**os.environ, **dict(self._attempt.code.env), **request.env, ATTEMPT_VARIABLE: self._path}
+        try:
+            os.chdir(self._attempt.code.cwd)
+            os.execvpe(words[0], words, environment)  # noqa: S606 - what the user has configured
+        except OSError as error:
+            print(f"The command {command!r} cannot be started: {error.strerror}: {words[0]}", flush=True)
+            os._exit(127)
+
+    def _ended(self, _: AttemptKey, status: int, cpu: float, memory: float, killed: bool) -> None:
+        self._status = _note(self._attempt.request, orders.End(status, cpu, memory, killed))
+
+
+class _Code:
+    """The warm parent of a run, and its attempts by their orders."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.requests: dict[AttemptKey, tuple[str, Request]] = {}
+
+
+class _Keeper:
+    """A warm container."""
+
+    def __init__(self, folder: str, idle: float) -> None:
+        self._folder = folder
+        self._idle = idle
+        self._since = time.monotonic()
+        self._codes: dict[str, _Code] = {}
+        self._forks = Forks(self._code_ended)
+        self._selector = selectors.DefaultSelector()
+
+    def run(self) -> None:
+        """Take notes until there was nothing to do for long enough."""
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        self._forks.watch(self._selector)
+        try:
+            while self._take() or self._worth_waiting():
+                patience = orders.patience(time.monotonic() - self._since)
+                for ready, _ in self._selector.select(min(self._forks.patience(), patience)):
+                    ready.data()
+                self._forks.turn()
+        except KeyboardInterrupt:
+            sys.exit(143)
+        finally:
+            self._forks.end()
+
+    def _worth_waiting(self) -> bool:
+        idle = time.monotonic() - self._since
+        return idle < self._idle or any(code.requests for code in self._codes.values())
+
+    def _take(self) -> bool:
+        """Do what the notes say; tells whether there were any."""
+        notes = orders.take_notes(self._folder)
+        for what, *arguments in notes:
+            getattr(self, f"_{what}")(*arguments)
+        if notes:
+            self._since = time.monotonic()
+        return bool(notes)
+
+    def _start(self, label: str, path: str) -> None:
+        if not os.path.exists(path):
+            return  # withdrawn
+        attempt = _order(path)
+        code = self._codes.get(label)
+        if code is None:
+            code = self._codes[label] = self._load(label, attempt)
+        request = attempt.request
+        code.requests[request.key] = (path, request)
+        self._tell(code, "start", request)
+
+    def _load(self, label: str, attempt: Attempt) -> _Code:
+        """Start the warm parent of a run."""
+        connection, theirs = socket.socketpair()
+        keeper = os.getpid()
+        self._forks.start(label, lambda: self._become(connection, theirs))
+        theirs.close()
+        code = _Code(connection)
+        send(connection, (attempt.code, attempt.entry, label, keeper))
+        self._selector.register(connection, selectors.EVENT_READ, lambda: self._hear(code))
+        return code
+
+    def _become(self, connection: socket.socket, theirs: socket.socket) -> None:
+        """Be the warm parent of a run."""
+        _offer(SOON)
+        self._selector.close()
+        connection.close()
+        for code in self._codes.values():
+            code.connection.close()
+        warm.main(theirs.detach(), sooner=lambda: _offer(SOONER))
+
+    def _stop(self, path: str, grace: float) -> None:
+        for code in self._codes.values():
+            for key, (order, _) in code.requests.items():
+                if order == path:
+                    self._tell(code, "stop", key, grace)
+
+    def _leave(self, label: str) -> None:
+        code = self._codes.get(label)
+        if code is not None:
+            code.connection.shutdown(socket.SHUT_WR)
+
+    @staticmethod
+    def _tell(code: _Code, *message: Any) -> None:
+        try:
+            send(code.connection, message)
+        except ConnectionError:
+            return  # it has died, and its end says so for each of its attempts
+
+    def _hear(self, code: _Code) -> bool:
+        """Take what a warm parent says."""
+        try:
+            message = receive(code.connection)
+        except OSError:
+            message = None
+        if message is None:
+            self._selector.unregister(code.connection)
+            return True
+        if message[0] == "ended":
+            _, key, *end = message
+            _, request = code.requests.pop(key)
+            _note(request, orders.End(*end))
+            self._since = time.monotonic()
+        elif message[0] == "failed":
+            for _, request in code.requests.values():
+                child.hand_over(request, Manifest({}, describe(message[1])))
+                _note(request, orders.End(0, 0.0, 0.0, False))
+            code.requests.clear()
+        return True
+
+    def _code_ended(self, label: str, status: int, cpu: float, memory: float, killed: bool) -> None:
+        """Take the end of a warm parent, which ends all its attempts."""
+        code = self._codes.pop(label)
+        while code.connection.fileno() in self._selector.get_map() and self._hear(code):
+            continue  # what it said before it ended
+        code.connection.close()
+        for _, request in code.requests.values():
+            _note(request, orders.End(status or -signal.SIGKILL, cpu, memory, killed))
+
+
+def _note(request: Request, end: orders.End) -> int:
+    """Write down how an attempt has ended; gives its exit status, or that of one that could not be written down."""
+    try:
+        orders.write_end(request.manifest, end)
+    except OSError as error:
+        print(f"{request.manifest}: {error}", file=sys.stderr, flush=True)
+        return UNDELIVERED
+    return end.status
+
+
+def _offer(points: int) -> None:
+    """Have the kernel take this process sooner when memory runs out."""
+    try:
+        with open("/proc/self/oom_score_adj", "w") as file:
+            file.write(str(points))
+    except OSError:
+        return  # then the kernel takes the largest, which this process is anyway
