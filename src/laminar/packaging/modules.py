@@ -14,6 +14,7 @@ import re
 import site
 import sys
 import sysconfig
+from codecs import BOM_UTF8
 from importlib.machinery import (
     EXTENSION_SUFFIXES,
     SOURCE_SUFFIXES,
@@ -41,9 +42,10 @@ LOADERS = (
     (SourceFileLoader, SOURCE_SUFFIXES),
 )
 SUFFIXES = (*EXTENSION_SUFFIXES, *SOURCE_SUFFIXES)
-#: A module that was executed has imported what stands at the left margin. Only where more may be imported later is it
-#: parsed, which takes 15 to 20 µs a line.
-LATER = re.compile(rb"^[ \t]+[^#\n]*\bimport\b|[:;][^#\n]*\bimport\b|import_module|__import__", re.MULTILINE)
+WORDS = re.compile(rb"\bimport(?:_module)?\b|\b__import__\b")
+STATEMENTS = (b"import ", b"from ")
+#: Where a statement may begin, or a call that imports; elsewhere the word is prose.
+MEANT = re.compile(rb"(?:^|[:;])[ \t]*(?:import|from)\b|import_module|__import__")
 MAINS = ("__main__", "__mp_main__")
 
 
@@ -160,9 +162,7 @@ class Search:
             return
         with open(module.file, "rb") as file:
             source = file.read()
-        if loaded and not LATER.search(source):
-            return
-        for name in imports_of(source, package_of(module)):
+        for name in imports_of(source, package_of(module), loaded):
             self._locations(name)
 
     def _locations(self, name: str) -> Sequence[str] | None:
@@ -272,27 +272,61 @@ def package_of(module: Module) -> str:
     return module.name.rpartition(".")[0]
 
 
-def imports_of(source: bytes, package: str) -> Iterator[str]:
+def imports_of(source: bytes, package: str, executed: bool = False) -> Iterator[str]:
     """Read from the source which modules are imported, anywhere in it; nothing if it is no Python.
 
     Args:
         source: The file.
         package: To what relative imports refer.
+        executed: Whether it was executed, so that what stands at the left margin is imported already.
     """
     try:
-        tree = ast.parse(source)
+        for statement in _passages(source.removeprefix(BOM_UTF8), executed):
+            for node in ast.walk(ast.parse(statement)):
+                yield from _imported(node, package)
     except (SyntaxError, ValueError):
         return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = absolute("." * node.level + (node.module or ""), package)
-            if base is not None:
-                yield base
-                yield from (f"{base}.{alias.name}" for alias in node.names if alias.name != "*")
-        elif isinstance(node, ast.Call):
-            yield from _called(node, package)
+
+
+def _passages(source: bytes, executed: bool) -> list[bytes]:
+    """Cut the statements that import out of the source, or give all of it where that is not easy.
+
+    To parse 200 modules of 70 lines takes 150 ms, to look for the word and parse the statement 10 ms.
+    """
+    found: list[bytes] = []
+    for word in WORDS.finditer(source):
+        start = source.rfind(b"\n", 0, word.start()) + 1
+        line = source[start : source.find(b"\n", start) % (len(source) + 1)]
+        statement = line.strip()
+        if not MEANT.search(statement) or (executed and line.startswith(STATEMENTS) and b";" not in line):
+            continue
+        if b"(" in statement and b")" not in statement:
+            statement = source[start : source.find(b")", start) + 1].strip()
+        goes_on = source[max(0, start - 2) : start] == b"\\\n"
+        if goes_on or not statement.startswith(STATEMENTS) or not _is_statement(statement):
+            return [source]
+        found.append(statement)
+    return found
+
+
+def _is_statement(text: bytes) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError):
+        return False
+    return True
+
+
+def _imported(node: ast.AST, package: str) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        base = absolute("." * node.level + (node.module or ""), package)
+        if base is not None:
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names if alias.name != "*")
+    elif isinstance(node, ast.Call):
+        yield from _called(node, package)
 
 
 def _called(call: ast.Call, package: str) -> Iterator[str]:
