@@ -78,8 +78,6 @@ def after_failure(
     """
     if outcome is Outcome.CANCELLED:
         return GiveUp("it was cancelled")
-    if outcome is Outcome.REFUSED:
-        return GiveUp("the executor refused it")
     if final:
         return GiveUp("the error says that no retry can help")
     if outcome is Outcome.OUT_OF_MEMORY and retry.memory is not None:
