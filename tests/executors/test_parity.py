@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from laminar.configurations import executors
+from laminar.configurations.layers import ReusePolicy
 from laminar.testing import ExecutorParity
 from laminar.testing.parity.subject import Subject
 
@@ -36,10 +37,34 @@ class TestSpawnedProcess(ExecutorParity):
         return executors.Process(concurrency=2, method="spawn")
 
 
+@pytest.mark.xdist_group("parity of containers")
+class TestColdContainer(ExecutorParity):
+    inherits_environment = False
+    in_place = False
+    enforces_memory = True
+
+    @pytest.fixture
+    def executor(self, docker_host: str) -> executors.Docker:
+        return executors.Docker(concurrency=2)
+
+
+@pytest.mark.xdist_group("parity of warm containers")
+class TestWarmContainer(ExecutorParity):
+    inherits_environment = False
+    in_place = False
+    enforces_memory = True
+
+    @pytest.fixture
+    def executor(self, docker_host: str) -> executors.Docker:
+        return executors.Docker(concurrency=2, reuse=ReusePolicy(replicas=(1, 2), idle_ttl=10))
+
+
 SUITES: dict[str, type[ExecutorParity]] = {
     "`Process()`": TestForkedProcess,
     '`Process(method="spawn")`': TestSpawnedProcess,
     "`Thread()`": TestThread,
+    "`Docker()`": TestColdContainer,
+    "`Docker(reuse=…)`": TestWarmContainer,
 }
 DIFFERENCES = [name for name, value in vars(Subject).items() if isinstance(value, bool)]
 

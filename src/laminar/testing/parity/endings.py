@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from laminar.exceptions import RunAbortedError
+from laminar.model.ids import new_run_id
 from laminar.testing.applicable import where
 from laminar.testing.parity.flows.resumed import First, Held, HeldFlow
 from laminar.testing.parity.lab import Live, Run
@@ -28,11 +29,11 @@ class Endings(Subject):
 
     def _abort(self, lab: Lab, grace: float, **parameters: bool) -> Run:
         """Begin a run, and abort it once it is held."""
-        flow = lab.flow(HeldFlow, grace=grace)
-        live = Live(flow, execution="held", signs=lab.signs, **{**self._plain, **parameters})
-        lab.wait_for("held")
-        done = lab.laminar("abort", "held", "--reason", "not needed")
-        assert done.stderr == "laminar: Run held of HeldFlow is aborted.\n"
+        flow, run = lab.flow(HeldFlow, grace=grace), new_run_id()
+        live = Live(lab, flow, execution=run, **{**self._plain, **parameters})
+        live.wait_for("held")
+        done = lab.laminar("abort", run, "--reason", "not needed")
+        assert done.stderr == f"laminar: Run {run} of HeldFlow is aborted.\n"
         error = live.end()
         assert type(error) is RunAbortedError
         assert "aborted: not needed" in str(error)
@@ -100,20 +101,22 @@ class Endings(Subject):
 
     def test_what_a_layer_prints_can_be_read_while_it_runs(self, lab: Lab) -> None:
         """By ``laminar logs``."""
-        live = Live(lab.flow(HeldFlow), execution="held", signs=lab.signs, **self._plain)
-        lab.wait_for("held")
-        lab.until_shown("is held", "logs", "held", "Held/0")
+        run = new_run_id()
+        live = Live(lab, lab.flow(HeldFlow), execution=run, **self._plain)
+        live.wait_for("held")
+        lab.until_shown("is held", "logs", run, "Held/0")
         lab.leave("released")
         assert live.end() is None
 
     def test_a_run_whose_scheduler_was_killed_can_be_resumed(self, lab: Lab) -> None:
         """What had finished is kept, the rest comes to its end, and nothing lives on."""
-        scheduler = lab.begin_elsewhere(HeldFlow, "killed", **self._plain)
+        run = new_run_id()
+        scheduler = lab.begin_elsewhere(HeldFlow, run, **self._plain)
         lab.wait_for("held")
         scheduler.kill()
         scheduler.wait()
         lab.leave("released")
-        execution = lab.flow(HeldFlow).execution("killed").resume()
+        execution = lab.flow(HeldFlow).execution(run).resume()
         assert Run(lab, execution).fact(Held, "ended") == "when released"
         assert (lab.count("First"), execution.status) == (1, "SUCCEEDED")
         lab.let_go("held")

@@ -180,17 +180,27 @@ class Resumed(Run):
 class Live:
     """A run that goes on in a thread of its own."""
 
-    def __init__(self, flow: Flow, **parameters: Any) -> None:
+    def __init__(self, lab: Lab, flow: Flow, **parameters: Any) -> None:
         """Begin."""
+        self._lab = lab
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, args=(flow, parameters), daemon=True)
         self._thread.start()
 
     def _run(self, flow: Flow, parameters: dict[str, Any]) -> None:
         try:
-            flow(**parameters)
+            flow(signs=self._lab.signs, **parameters)
         except BaseException as error:
             self._error = error
+
+    def wait_for(self, name: str) -> None:
+        """Wait for a sign of it.
+
+        Raises:
+            AssertionError: It has ended without one.
+        """
+        signs.until(f"a sign {name!r}", lambda: self._lab.count(name) or not self._thread.is_alive())
+        assert self._lab.count(name), f"the run ended without a sign {name!r}: {self._error!r}"
 
     def end(self) -> BaseException | None:
         """Wait for its end, and give what it raised."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -15,7 +16,7 @@ from laminar.testing.parity.flows.again import AgainFlow
 from laminar.testing.parity.flows.output import OutputFlow
 from laminar.testing.parity.flows.resumed import ResumedFlow
 from laminar.testing.parity.flows.values import ValuesFlow
-from laminar.testing.parity.lab import Resumed, Run
+from laminar.testing.parity.lab import Resumed
 from laminar.testing.parity.samples import PlainError, Row
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
     from laminar.configurations.datastores import DataStore
     from laminar.executors.contract import Executor
-    from laminar.testing.parity.lab import Lab
+    from laminar.testing.parity.lab import Lab, Run
 
-RunT = TypeVar("RunT", bound=Run)
+SharedT = TypeVar("SharedT")
 
 
 class Subject(Applicable):
@@ -45,12 +46,12 @@ class Subject(Applicable):
     in_place = True
     enforces_memory = False
 
-    _runs: ClassVar[dict[str, Any]] = {}
+    _made: ClassVar[dict[str, Any]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Share runs within a class only."""
+        """Share within a class only."""
         super().__init_subclass__(**kwargs)
-        cls._runs = {}
+        cls._made = {}
 
     @pytest.fixture
     def executor(self) -> Executor:
@@ -58,14 +59,14 @@ class Subject(Applicable):
         raise NotImplementedError("Give the fixture 'executor'.")
 
     @pytest.fixture
-    def datastore(self, tmp_path: Path) -> DataStore:
-        """Give a datastore; attempts must see its folder of state at its own path."""
-        return Local(root=tmp_path / "store")
+    def datastore(self, tmp_path_factory: pytest.TempPathFactory) -> DataStore:
+        """Give a datastore for all tests of the class; attempts must see its folder of state at its own path."""
+        return self._shared("datastore", lambda: Local(root=tmp_path_factory.mktemp("parity")))
 
     @pytest.fixture
     def lab(self, executor: Executor, datastore: DataStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
         """Give a place to run flows, from a working directory of its own."""
-        cwd, folder = tmp_path / "cwd", Path(str(datastore.state_folder()), "signs")
+        cwd, folder = tmp_path / "cwd", Path(str(datastore.state_folder()), "signs", uuid.uuid4().hex)
         cwd.mkdir()
         folder.mkdir(parents=True)
         monkeypatch.chdir(cwd)
@@ -112,14 +113,19 @@ class Subject(Applicable):
 
         return self._shared("broken", run)
 
-    def _shared(self, name: str, run: Callable[[], RunT]) -> RunT:
-        """Run something once for all tests of the class; if that fails, it fails for each of them."""
-        if name not in self._runs:
+    @pytest.fixture
+    def failed(self, lab: Lab) -> Callable[..., tuple[BaseException, Run]]:
+        """Run the flow that fails in a given way; see :meth:`Lab.fail`."""
+        return lambda how, **more: self._shared(f"failed {how} {more}", lambda: lab.fail(how, **more))
+
+    def _shared(self, name: str, make: Callable[[], SharedT]) -> SharedT:
+        """Make something once for all tests of the class; if that fails, it fails for each of them."""
+        if name not in self._made:
             try:
-                self._runs[name] = run()
+                self._made[name] = make()
             except BaseException as error:
-                self._runs[name] = error
-        found: RunT | BaseException = self._runs[name]
+                self._made[name] = error
+        found: SharedT | BaseException = self._made[name]
         if isinstance(found, BaseException):
             raise found
         return found
