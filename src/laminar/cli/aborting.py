@@ -112,10 +112,10 @@ def _mark(ledger: Ledger, run: RunRow, reason: str, name: str, root: str) -> Abo
     from laminar.data.local import LocalBlobs
     from laminar.host import processes
     from laminar.model.states import State
-    from laminar.runs.local import label_of
+    from laminar.runs.local import sweep
 
     epoch = ledger.claim(run.space, run.run, processes.identity(), None, resume=True)
-    processes.sweep(label_of(root, run.space, run.run))
+    sweep(root, run.space, run.run)
     archives = Archives(LocalBlobs(root))
     state = archives.state(run.space, run.run)
     if state is not None:

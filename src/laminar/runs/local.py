@@ -347,6 +347,27 @@ def label_of(folder: str, space: str, run: str) -> str:
     return f"{run}/{space}/{scope}/"
 
 
+def sweep(folder: str, space: str, run: str) -> None:
+    """End all that a run has left running, as processes and in containers.
+
+    Args:
+        folder: Where the ledger lies.
+        space: What the run is a run of.
+        run: Its id.
+
+    Raises:
+        EngineNotReachableError: It has run containers, and their engine does not answer.
+    """
+    label = label_of(folder, space, run)
+    processes.sweep(label)
+    handed = handover_folder(folder, space, run)
+    if os.path.isdir(handed):
+        from laminar.executors.docker.abandoned import sweep as sweep_containers  # 200 ms, and only for containers
+
+        sweep_containers(os.path.realpath(folder), handed, label)
+        leftovers.remove(handed)
+
+
 def handover_folder(folder: str, space: str, run: str) -> str:
     """Name the folder for what attempts that outlive their scheduler hand its successor.
 

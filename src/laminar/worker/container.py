@@ -174,7 +174,8 @@ class _Keeper:
         self._forks.start(label, lambda: self._become(connection, theirs))
         theirs.close()
         code = _Code(connection)
-        send(connection, (attempt.code, attempt.entry, label, keeper))
+        # not the label itself, by which a scheduler that resumes ends what runs outside of containers
+        send(connection, (attempt.code, attempt.entry, f"container/{label}", keeper))
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._hear(code))
         return code
 
@@ -193,10 +194,10 @@ class _Keeper:
                 if order == path:
                     self._tell(code, "stop", key, grace)
 
-    def _leave(self, label: str) -> None:
-        code = self._codes.get(label)
-        if code is not None:
-            code.connection.shutdown(socket.SHUT_WR)
+    def _leave(self, run: str) -> None:
+        for label, code in self._codes.items():
+            if label.startswith(run):
+                code.connection.shutdown(socket.SHUT_WR)  # which ends the warm parent with all its attempts
 
     @staticmethod
     def _tell(code: _Code, *message: Any) -> None:

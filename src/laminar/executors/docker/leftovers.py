@@ -72,7 +72,7 @@ class Leftovers:
             await self._forget(placed, box)
             return None
         job.watch = Watch(request.replace(manifest=placed.manifest))
-        _link(placed.log, request.log)
+        _rename(placed.log, request.log)
         return box or Box(self._session, placed.container, placed.manifest, f"{placed.manifest}.code")
 
     def _box(self, placed: Placed) -> Box | None:
@@ -101,10 +101,9 @@ async def listed(session: SessionContract, label: str) -> dict[str, Mapping[str,
     return {row["Names"][0].lstrip("/"): row["Labels"] for row in rows}
 
 
-def _link(log: str, to: str) -> None:
-    """Let the log of an attempt be found under the name that it now has, while the attempt goes on to write it."""
-    os.makedirs(os.path.dirname(to), exist_ok=True)
+def _rename(log: str, to: str) -> None:
+    """Give the log of an attempt the name that it now has; the attempt goes on to write it."""
     try:
-        os.link(log, to)
+        os.rename(log, to)
     except FileNotFoundError:
         return  # it has printed nothing yet

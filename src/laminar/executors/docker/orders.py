@@ -6,7 +6,7 @@ A warm container has a folder of its own, in which the scheduler leaves notes, i
 
     ["start", LABEL, ORDER]    run an attempt of the run that bears that label
     ["stop", ORDER, GRACE]     stop it, and kill it after so many seconds
-    ["leave", LABEL]           the run is over
+    ["leave", RUN]             the run is over: whose labels begin so
 
 Each file appears whole, and outlives whoever wrote it. Files, and not a socket or the standard input, because they
 work wherever folders are shared: Docker Desktop passes no sockets to its virtual machine, and Podman ends the standard
@@ -140,6 +140,20 @@ def forget(manifest: str) -> None:
             os.unlink(manifest + suffix)
         except FileNotFoundError:
             continue
+
+
+def write_holder(folder: str, run: str) -> None:
+    """Write into the folder of a warm container which run holds it."""
+    _write(os.path.join(folder, "holder"), run.encode())
+
+
+def read_holder(folder: str) -> str | None:
+    """Read which run has held a warm container last; None if none has."""
+    try:
+        with open(os.path.join(folder, "holder"), encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
 
 
 def leave_note(folder: str, *note: Any) -> None:

@@ -27,6 +27,7 @@ from laminar.model.states import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from laminar.executors.docker.contract import Job, SessionContract
@@ -82,6 +83,17 @@ class Warm:
         """Tell its first process something."""
         orders.leave_note(self.folder, *what)
 
+    def take_over(self, run: str) -> None:
+        """Hold the container for a run, and end the attempts that another run has left in it: nobody waits for them.
+
+        Args:
+            run: What the labels of the run begin with.
+        """
+        before = orders.read_holder(self.folder)
+        if before is not None and before != run:
+            self.note("leave", before)
+        orders.write_holder(self.folder, run)
+
     def put_code(self, workdir: str) -> str | None:
         """Put the user's code where the container sees it, unless it is there; gives the folder, None if none travels.
 
@@ -115,10 +127,27 @@ class Warm:
 class Stay(Box):
     """An attempt in a warm container, as a container of its own would be."""
 
-    def __init__(self, session: SessionContract, warm: Warm, manifest: str) -> None:
-        """Name the attempt by its manifest."""
+    def __init__(self, session: SessionContract, warm: Warm, manifest: str, left: Callable[[Warm], None]) -> None:
+        """Name an attempt in a container; it takes room from :meth:`finish` on.
+
+        Args:
+            session: Whose it is.
+            warm: The container.
+            manifest: Path of the attempt's manifest.
+            left: Is told when the room is free again.
+        """
         super().__init__(session, warm.name, manifest, None)
         self._warm = warm
+        self._left = left
+
+    async def finish(self, job: Job) -> Ended:
+        """Wait for the end of the attempt, stop it when that is asked, and give back its room."""
+        self._warm.live += 1
+        try:
+            return await super().finish(job)
+        finally:
+            self._warm.live -= 1
+            self._left(self._warm)
 
     async def gone(self) -> None:
         """Wait until the container has stopped."""
@@ -176,14 +205,12 @@ class Pool:
         _, most = self._policy.bounds()
         while not job.stopped.is_set():
             self.boxes = [box for box in self.boxes if box.usable]
+            self.boxes += self._pools.idle(self._key)
             free = [box for box in self.boxes if box.live < self._policy.concurrency]
-            box = min(free, key=lambda box: box.live, default=None) or self._pools.idle(self._key)
+            box = min(free, key=lambda box: box.live, default=None)
             if box is None and len(self.boxes) + self._starting < most:
                 box = await self._start()
             if box is not None:
-                if box not in self.boxes:
-                    self.boxes.append(box)
-                box.live += 1
                 return box
             await self._room(job)
         return None
@@ -201,14 +228,10 @@ class Pool:
             if room in self._waiting:
                 self._waiting.remove(room)
             elif job.stopped.is_set():
-                self._wake()
+                self.wake()
 
-    def release(self, box: Warm) -> None:
-        """Give back the room of an attempt."""
-        box.live -= 1
-        self._wake()
-
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let one that waits look for room again."""
         if self._waiting:
             self._waiting.popleft().set_result(None)
 
@@ -233,6 +256,11 @@ class Pools:
         self._held: dict[str, Warm] = {}
 
     @property
+    def _run(self) -> str:
+        """What the labels of this run begin with, whoever holds it."""
+        return self._session.host.label.rpartition("/")[0] + "/"
+
+    @property
     def _folder(self) -> str:
         return os.path.join(self._session.host.state, ".warm")
 
@@ -246,6 +274,7 @@ class Pools:
             if box is None:
                 continue
             if name in rows and await self._runs(name):
+                box.take_over(self._run)
                 self._idle.setdefault(rows[name][creation.POOL], []).append(box)
             else:
                 del self._held[name]
@@ -267,15 +296,18 @@ class Pools:
             return False
         return bool(state["Running"])
 
-    def idle(self, key: str) -> Warm | None:
-        """Give a container of a kind that was up before."""
-        found = self._idle.get(key)
-        return found.pop() if found else None
+    def idle(self, key: str) -> list[Warm]:
+        """Give the containers of a kind that were up before, once."""
+        return self._idle.pop(key, [])
+
+    def _left(self, _: Warm) -> None:
+        for pool in self._pools.values():
+            pool.wake()
 
     def stay(self, name: str, manifest: str) -> Stay | None:
         """Give the attempt of an earlier scheduler in a container that is up."""
         box = self._held.get(name)
-        return None if box is None else Stay(self._session, box, manifest)
+        return None if box is None else Stay(self._session, box, manifest, self._left)
 
     async def fill(self) -> None:
         """Start the fewest containers that the layers' policies ask for."""
@@ -296,18 +328,17 @@ class Pools:
                 return await self._run_in(box, job, digest)
             except IdledOutError:
                 continue
-            finally:
-                pool.release(box)
 
     async def _run_in(self, box: Warm, job: Job, digest: str) -> Ended:
         session, request = self._session, job.request
+        stay = Stay(session, box, request.manifest, self._left)
         folder = box.put_code(request.placement.workdir)
         code = session.code_at(folder, request.placement.workdir)
         order = session.write_order(request, code)
         session.note_placed(request, digest, box.name, kept=True)
         box.note("start", session.host.label, order)
         session.tell_start(job)
-        return await Stay(session, box, request.manifest).finish(job)
+        return await stay.finish(job)
 
     async def _pool(
         self, placement: Placement, resources: Resources, policy: ReusePolicy, image: str | None = None
@@ -343,6 +374,7 @@ class Pools:
         lock = _lock(folder)
         assert lock is not None
         box = self._held[name] = Warm(self._session, folder, lock)
+        box.take_over(self._run)
         session = self._session
         wanted = wanted.replace(
             arguments=["serve", folder, str(policy.idle_ttl), session.host.entry.loader.partition(":")[0]],
@@ -364,7 +396,7 @@ class Pools:
             if box.live:
                 await box.remove()
             elif box.usable and os.path.isdir(box.folder):
-                box.note("leave", self._session.host.label)
+                box.note("leave", self._run)
             box.let_go()
 
 
