@@ -160,11 +160,20 @@ def test_code_can_be_seen_elsewhere_than_it_was_placed(project, tmp_path):
 
 def test_nothing_travels_for_an_image_that_holds_the_code(project, tmp_path):
     (project / "src").mkdir()
-    code = code_of(project).replace(path=(str(project / "src"), str(project)), cwd=str(project / "pkg"))
+    (tmp_path / "libs").mkdir()
+    path = (str(project / "src"), str(project), str(tmp_path / "libs"))
+    code = code_of(project).replace(path=path, cwd=str(project / "pkg"), argv=("../main.py", "--fast"))
     bundle = gather(code, "none")
     assert (bundle.files, bundle.digest, bundle.size) == ([], "", 0)
-    code = bundle.code("/laminar")
-    assert (code.script, code.cwd, code.path) == ("/laminar/main.py", "/laminar/pkg", ("/laminar/src", "/laminar"))
+    code = bundle.code("/app")
+    assert (code.script, code.cwd, code.argv) == ("/app/main.py", "/app/pkg", ("/app/main.py", "--fast"))
+    assert code.path == ("/app/src", "/app", str(tmp_path / "libs"))
+
+
+def test_where_code_cannot_be_put_is_named(project, tmp_path):
+    with pytest.raises(BundleError, match=r"could not be put into .*absent/placed.*No such file"):
+        gather(code_of(project)).place(str(tmp_path / "absent" / "placed"))
+    assert not (tmp_path / "absent").exists()
 
 
 def test_a_large_bundle_is_a_snapshot_too(project, tmp_path):

@@ -141,6 +141,12 @@ def test_what_a_loaded_module_imports_later(journey):
     arrives(journey, journey.leave("main.py"), 7, files)
 
 
+def test_what_a_script_imports_behind_the_call_of_its_flow(journey):
+    journey.write("late.py", "VALUE = 7\n")
+    journey.write("main.py", program("__import__('la' + 'te').VALUE") + "\nimport late\n")
+    assert arrives(journey, journey.leave("main.py"), 7, ["late.py", "main.py"])
+
+
 def test_imports_that_lead_nowhere_or_to_installed_packages_do_no_harm(journey):
     imports = """
         import json

@@ -194,7 +194,22 @@ def test_whatever_is_changed_in_an_archive_nothing_outside_is_touched(tmp_path_f
         mutated[156:157] = kind
         mutated[148:156] = b" " * 8
         mutated[148:156] = b"%06o\0 " % sum(mutated[:512])
-    (world / "archive").write_bytes(pack(bytes(mutated)))
+    check(world, pack(bytes(mutated)))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_is_changed_in_what_is_packed_nothing_outside_is_touched(tmp_path_factory, data):
+    mutated = bytearray(pack(SOUND))
+    places = st.tuples(st.integers(0, len(mutated) - 1), st.integers(0, 255))
+    for position, value in data.draw(st.lists(places, min_size=1, max_size=4)):
+        mutated[position] = value
+    end = data.draw(st.integers(0, len(mutated)))
+    check(tmp_path_factory.mktemp("packed"), bytes(mutated[:end]) + data.draw(st.binary(max_size=20)))
+
+
+def check(world, archive):
+    (world / "archive").write_bytes(archive)
     before = whole(world)
     try:
         unpack(str(world / "archive"), str(world / "target"))

@@ -102,17 +102,19 @@ class Bundle:
         Raises:
             BundleError: The folder is not empty or cannot be written; what was put there is removed again.
         """
-        tree = Tree(folder)
+        try:
+            self._put(Tree(folder))
+        except OSError as error:
+            raise BundleError(f"The code could not be put into {folder}: {error}. Make room there.") from error
+        return self.code(os.path.abspath(folder) if seen_as is None else seen_as)
+
+    def _put(self, tree: Tree) -> None:
         try:
             for file, piece in zip(self.files, self._pieces, strict=True):
                 tree.put_file(file.path, file.executable, self._contents.chunks(piece))
-        except OSError as error:
-            tree.remove()
-            raise BundleError(f"The code could not be put into {folder}: {error}. Make room there.") from error
         except BaseException:
             tree.remove()
             raise
-        return self.code(os.path.abspath(folder) if seen_as is None else seen_as)
 
     def write(self, path: str) -> str:
         """Write a tar.gz that depends on the content alone and appears whole.
@@ -194,7 +196,7 @@ def _digest(files: list[File]) -> str:
 
 
 class _Mapped(Value, frozen=True):
-    """Where the code is, in paths relative to the bundle.
+    """Where the code is, in paths relative to the folder that holds it.
 
     Attributes:
         original: Where it was.
@@ -212,7 +214,7 @@ class _Mapped(Value, frozen=True):
 
     def code(self, folder: str) -> Code:
         def inside(path: str) -> str:
-            return f"{folder}/{path}" if path else folder
+            return os.path.join(folder, path) if path else folder  # an absolute path stays as it is
 
         argv = self.original.argv
         return self.original.replace(
@@ -247,23 +249,42 @@ class _Layout:
         return _relative(path, self.root) if _is_below(path, self.root) else None
 
     def mapped(self, paths: Iterable[str]) -> _Mapped:
-        """Map the code, for a bundle that holds these paths; without any, for an image that holds the project."""
-        code, held = self._code, set(paths)
+        """Map the code for a bundle that holds these paths."""
+        held = set(paths)
         folders = {folder for path in held for folder in _folders_above(path)}
-
-        def there(folder: str) -> bool:
-            return folder in folders or not held
-
-        roots = dict.fromkeys([*self._search.folders, *(module.root for module in self._search.modules)])
-        cwd = self.folder(os.path.realpath(code.cwd))
-        program = self._inside(os.path.join(code.cwd, code.argv[0])) if code.argv and code.argv[0] else None
+        cwd = self.folder(os.path.realpath(self._code.cwd))
+        program = self._program()
         return _Mapped(
-            original=code,
-            script=None if code.script is None else self._inside(code.script),
-            path=tuple(folder for root in roots if (folder := self.folder(root)) is not None and there(folder)),
-            program=program if program in held or not held else None,
-            cwd=cwd if cwd is not None and there(cwd) else "",
+            original=self._code,
+            script=self._script(),
+            path=tuple(
+                folder for folder in map(self.folder, self._roots()) if folder is not None and folder in folders
+            ),
+            program=program if program in held else None,
+            cwd=cwd if cwd is not None and cwd in folders else "",
         )
+
+    def in_image(self) -> _Mapped:
+        """Map the code for an image that holds the project, and other folders where they are here."""
+        below = {root: _relative(root, self.root) for root in self._roots() if _is_below(root, self.root)}
+        cwd = os.path.realpath(self._code.cwd)
+        return _Mapped(
+            original=self._code,
+            script=self._script(),
+            path=tuple(below.get(root, root) for root in self._roots()),
+            program=self._program(),
+            cwd=_relative(cwd, self.root) if _is_below(cwd, self.root) else "",
+        )
+
+    def _roots(self) -> list[str]:
+        return list(dict.fromkeys([*self._search.folders, *(module.root for module in self._search.modules)]))
+
+    def _script(self) -> str | None:
+        return None if self._code.script is None else self._inside(self._code.script)
+
+    def _program(self) -> str | None:
+        argv = self._code.argv
+        return self._inside(os.path.join(self._code.cwd, argv[0])) if argv and argv[0] else None
 
     def _inside(self, file: str) -> str | None:
         folder, name = os.path.split(os.path.realpath(file))
@@ -320,7 +341,7 @@ def gather(code: Code, style: str = "loaded_modules", limits: Limits = LIMITS) -
         chosen.update(layout.modules())
     contents = Contents()
     files = _read(chosen, layout.root, contents, limits)
-    bundle = Bundle(style, files, contents, layout.mapped(chosen))
+    bundle = Bundle(style, files, contents, layout.in_image() if style == "none" else layout.mapped(chosen))
     bundle.left_out = [one for one in left_out if one.path not in chosen]
     return bundle
 

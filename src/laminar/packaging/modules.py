@@ -122,6 +122,7 @@ class Search:
         if code.script is not None:
             script = os.path.realpath(code.script)
             self.start = self._put(self._module("__main__", os.path.dirname(script), script))
+            self._waiting.append((self.start, False))  # it may go on behind the call of the flow
         for name in filter(None, (code.module, *code.imports)):
             file = getattr(sys.modules.get(name), "__file__", None)
             if isinstance(file, str) and is_installed(file):
