@@ -315,8 +315,8 @@ class Flow:
     def __bool__(self) -> bool:
         """Be the execution guard: true in a scheduler's process, false in one that only runs layers.
 
-        In a process that was started to run one layer of this flow, the layer has been run when the guard answers. In
-        one for a flow that follows this one in a chain, the guard is true, so that the script comes to that flow.
+        A process that was started to run one layer of this flow runs it here, and ends. In one for a flow that follows
+        this one in a chain, the guard is true, so that the script comes to that flow.
         """
         assigned = assignment.current()
         if assigned is None:
@@ -325,7 +325,6 @@ class Flow:
             return False
         if assigned.space == self.name:
             child.perform(assigned.attempt)
-            return False
         return self.name in assigned.attempt.entry.payload["after"]
 
     def __call__(self, *, execution: str | None = None, **parameters: Any) -> Execution:
@@ -347,7 +346,6 @@ class Flow:
         if assigned is not None:
             if assigned.space == self.name and assigned.attempt is not None:
                 child.perform(assigned.attempt)
-                raise SystemExit(0)
             if assigned.space == self.name and assigned.stops:
                 raise Reached
             return Execution(assigned.run or None, self)

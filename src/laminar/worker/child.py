@@ -13,6 +13,8 @@ from laminar.worker.failures import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from laminar.model.action import Attempt, Entry, Request
 
 
@@ -46,11 +48,8 @@ def hand_over(request: Request, manifest: Manifest) -> None:
         os._exit(UNDELIVERED)
 
 
-def perform(attempt: Attempt) -> None:
-    """Run an attempt where the script that this process was started with has come to its flow.
-
-    The rest of the script then finds a process that runs nothing more.
-    """
+def perform(attempt: Attempt) -> NoReturn:
+    """Run an attempt where the script that this process was started with has come to its flow, and leave."""
     loading.name_main()
     try:
         entry = loading.find(attempt.entry)
@@ -58,4 +57,9 @@ def perform(attempt: Attempt) -> None:
         hand_over(attempt.request, Manifest({}, describe(error)))
     else:
         run(entry, attempt.request)
-    assignment.assign(assignment.Assignment("", "", stops=False))
+    leave()
+
+
+def leave() -> NoReturn:
+    """End this process, whose attempt is done, with no regard to threads that user code has left behind."""
+    os._exit(0)

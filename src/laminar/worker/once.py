@@ -11,12 +11,15 @@ from laminar.worker.failures import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from laminar.model.action import Attempt
 
 
-def main() -> None:
-    """Take an order from standard input and run it."""
+def main() -> NoReturn:
+    """Take an order from standard input, run it, and leave."""
     perform(assignment.take(sys.stdin.buffer))
+    child.leave()
 
 
 def perform(attempt: Attempt) -> None:

@@ -120,6 +120,19 @@ class Surroundings(Subject):
         """And wait for them."""
         assert surroundings.fact(flow.Parallel, "threads") == list(range(8))
 
+    @where(isolated=True)
+    def test_a_thread_that_a_layer_leaves_behind_ends_with_it(self, surroundings: Run) -> None:
+        """Its attempt does not wait for it."""
+        assert surroundings.fact(flow.Leave, "left")
+        surroundings.lab.let_go("thread")
+
+    @where(isolated=False)
+    def test_a_thread_that_a_layer_leaves_behind_lives_on_in_a_shared_process(self, surroundings: Run) -> None:
+        """Its attempt does not wait for it either."""
+        assert surroundings.fact(flow.Leave, "left")
+        surroundings.lab.leave("released")
+        surroundings.lab.let_go("thread")
+
     def test_a_layer_may_use_processes(self, surroundings: Run) -> None:
         """Through :mod:`multiprocessing`, and by commands that are fed and read."""
         assert surroundings.fact(flow.Parallel, "processes") == [0, 2, 4]

@@ -114,6 +114,22 @@ class Meet(Layer):
         self.met = True
 
 
+@SurroundingsFlow.register(catch=APART)
+class Leave(Layer):
+    """Ends before a thread that it has started."""
+
+    def __call__(self, parameters: Parameters) -> None:
+        folder = parameters.signs
+        threading.Thread(target=_linger, args=(folder,)).start()
+        signs.wait_for(folder, "thread")
+        self.left = True
+
+
+def _linger(folder: str) -> None:
+    with signs.hold(folder, "thread"):
+        signs.until("released", lambda: signs.count(folder, "released"))
+
+
 def double(number: int) -> int:
     """Work for another process."""
     return number * 2
