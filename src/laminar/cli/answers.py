@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sys
@@ -9,6 +10,7 @@ import time
 
 import click
 
+from laminar.cli import options
 from laminar.console import words
 
 TYPE_CHECKING = False
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 GAP = "  "
+
+
+def aside(output: str) -> contextlib.AbstractContextManager[object]:
+    """Send what user code prints to standard error, where the answer on standard output is JSON."""
+    return contextlib.redirect_stdout(sys.stderr) if output == options.JSON else contextlib.nullcontext()
 
 
 def remark(text: str) -> None:

@@ -12,6 +12,7 @@ import click
 
 from laminar.cli import endings, options
 from laminar.cli.aborting import abort
+from laminar.cli.building import build
 from laminar.cli.looking import get
 from laminar.cli.printed import logs
 from laminar.cli.running import graph, resume, run
@@ -26,7 +27,7 @@ def program() -> None:
     """
 
 
-for command in (run, resume, get, logs, abort, graph):
+for command in (run, resume, get, logs, abort, graph, build):
     program.add_command(command)
 
 

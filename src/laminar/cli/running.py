@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
@@ -134,7 +133,7 @@ def run(
     parameters: dict[str, Any] = context.meta["parameters"]
     if resume and parameters:
         raise click.UsageError(f"A resumed run keeps its parameters; {', '.join(parameters)} cannot be given to it.")
-    with _aside(output):
+    with answers.aside(output):
         chosen = code.configured(code.find(code.load(file, flow), flow), datastore, executor)
         result = _go_on(chosen, execution) if resume else _carry_out(lambda: chosen(execution=execution, **parameters))
     _answer(output, [chosen.execution])
@@ -186,7 +185,7 @@ def resume(file: str, run: str, arguments: tuple[str, ...], module: bool, output
     wanted = _full_id(run, root)
     code.go_first(path, arguments)
     start = (lambda: loading.run_module(file)) if module else (lambda: loading.run_script(path))
-    with _aside(output):
+    with answers.aside(output):
         result = _carry_out(lambda: _execute(start, file, wanted))
     _answer(output, [flow.execution for flow in made if flow.execution.id == wanted and flow.execution.status])
     return result
@@ -267,7 +266,7 @@ def _unknown(flows: Iterable[Flow], run: str, file: str) -> LaminarError:
 @options.common
 def graph(file: str, flow: str, output: str) -> None:
     """Draw the flow named FLOW that FILE defines, as Mermaid text (https://mermaid.js.org)."""
-    with _aside(output):
+    with answers.aside(output):
         chosen = code.configured(code.find(code.load(file, flow), flow))
         text = chosen.graph()
     if output == options.JSON:
@@ -275,11 +274,6 @@ def graph(file: str, flow: str, output: str) -> None:
         answers.as_json({"flow": chosen.name, "needs": needs, "mermaid": text})
     else:
         click.echo(text.rstrip("\n"))
-
-
-def _aside(output: str) -> contextlib.AbstractContextManager[object]:
-    """Send what user code prints to standard error, where the answer on standard output is JSON."""
-    return contextlib.redirect_stdout(sys.stderr) if output == options.JSON else contextlib.nullcontext()
 
 
 def _carry_out(act: Callable[[], object]) -> int:

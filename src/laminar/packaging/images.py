@@ -6,7 +6,7 @@ import asyncio
 import os
 import tempfile
 
-from laminar.errors import ImageBuildError, ImageError, ImageNotFoundError
+from laminar.errors import FlowError, ImageBuildError, ImageError, ImageNotFoundError
 from laminar.packaging import builders, context, registries, script
 from laminar.packaging.dockerfile import USER
 from laminar.packaging.image import Image
@@ -103,11 +103,12 @@ class Images:
             Its name.
 
         Raises:
-            ImageError: It names no registry; or what :meth:`ready` and the registry say.
+            FlowError: It names no registry.
+            ImageError: What :meth:`ready` and the registry say.
         """
         wanted = await self._recipe(image)
         if not wanted.pushes:
-            raise ImageError(
+            raise FlowError(
                 f"The image {wanted.tag} names no registry to which it could be pushed. "
                 "Give it one: registry=…, or LAMINAR_IMAGE_REGISTRY."
             )

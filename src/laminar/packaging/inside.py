@@ -88,7 +88,7 @@ import sys
 from laminar.packaging import wheel
 sys.exit(wheel.digest() != sys.argv[1])'
 if ! python -P -c "$ask" "$2" 2>/dev/null; then /opt/laminar/pip --no-deps --force-reinstall "$1"; fi
-rm "$1"
+rm -r "$(dirname "$1")"
 """
 
 SCRIPTS = {"prepare": PREPARE, "pip": PIP, "apt": APT, "uv": UV, "install": INSTALL}

@@ -7,7 +7,7 @@ import re
 
 import aiodocker
 
-from laminar.errors import ImageNotFoundError, ImagePullError, ImagePushError
+from laminar.errors import EngineError, ImageNotFoundError, ImagePullError, ImagePushError
 from laminar.packaging.credentials import credentials, registry_of
 
 TYPE_CHECKING = False
@@ -26,13 +26,17 @@ async def there(engine: aiodocker.Docker, image: str) -> dict[str, Any] | None:
 
     Returns:
         What it knows; None if it has no such image.
+
+    Raises:
+        EngineError: It did not answer the question.
     """
     try:
         return await engine.images.inspect(image)
     except aiodocker.DockerError as error:
         if error.status == 404:
             return None
-        raise
+        words = f"The container engine did not say whether it has the image {image}: {error.message}"
+        raise EngineError(words) from None
 
 
 async def pull(engine: aiodocker.Docker, image: str, tell: Callable[[str], None]) -> None:
