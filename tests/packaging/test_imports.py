@@ -16,7 +16,7 @@ SOURCE = ROOT / "src" / "laminar"
 FILES = sorted(SOURCE.rglob("*.py"))
 #: Each takes more time to import than all of what a flow needs of laminar's own.
 SLOW = {"asyncio", "dataclasses", "inspect", "logging", "pathlib", "subprocess", "tempfile", "typing", "unittest"}
-LIBRARIES = {"apsw": "ledger", "click": "cli", "isal": "data", "rich": "console"}
+LIBRARIES = {"apsw": "ledger", "click": "cli", "isal": "data", "pathspec": "packaging", "rich": "console"}
 DRAWERS = {"utils", "util", "helpers", "common", "misc", "base", "shared"}
 
 

@@ -15,8 +15,6 @@ import zlib
 from base64 import b64encode
 from contextlib import suppress
 
-from isal import isal_zlib
-
 from laminar.errors import BundleError, nearest
 from laminar.model.code import Code
 from laminar.model.value import Value
@@ -34,7 +32,6 @@ if TYPE_CHECKING:
 STYLES = ("loaded_modules", "all", "none")
 OTHERS = ".path"
 GZIP = 31  # window of 32 KB with gzip's header and trailer, as zlib counts
-LEVEL = 1
 
 
 class File(Value, frozen=True):
@@ -181,11 +178,8 @@ def _gathered(parts: Iterable[bytes]) -> Iterator[bytes]:
 
 def _pack(piece: bytes) -> bytes:
     """Make a gzip member of a piece; one that shrinks like a bomb is stored, else it would not be unpacked."""
-    packed: bytes = isal_zlib.compress(piece, LEVEL, GZIP)
-    if len(packed) * LIMITS.ratio > len(piece):
-        return packed
-    packer = zlib.compressobj(0, zlib.DEFLATED, GZIP)
-    return packer.compress(piece) + packer.flush()
+    packed = zlib.compress(piece, wbits=GZIP)
+    return packed if len(packed) * LIMITS.ratio > len(piece) else zlib.compress(piece, 0, GZIP)
 
 
 def _digest(files: list[File]) -> str:
