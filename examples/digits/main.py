@@ -1,7 +1,12 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["matplotlib>=3.8", "numpy>=1.26", "scikit-learn>=1.4"]
+# ///
 """Handwritten digits: a grid search over models, on the 1,797 real images that scikit-learn ships.
 
     python examples/digits/main.py                    # run it, one process for each split
     python examples/digits/main.py --executor thread  # the same in threads
+    python examples/digits/main.py --executor docker  # the same in two warm containers
     python examples/digits/main.py --threshold 0.999  # too much to ask for: nothing is retrained
     python examples/digits/main.py --resume           # go on with a run that was stopped, or killed with kill -9
 
@@ -13,8 +18,9 @@ It shows
 - an entry hook (``Retrain``): a layer that runs only if what came before is good enough;
 - the results API, which ``--resume`` and the last lines of this file use.
 
-The report is one HTML page and a picture, in ``build/digits`` unless ``--folder`` names another place. Both are also
-artifacts of the run.
+The report is one HTML page and a picture: artifacts of the run, which the last lines of this file also write to
+``build/digits``, unless ``--folder`` names another place. The first lines say which packages the script needs; the image
+for its containers is built with them.
 """
 
 from __future__ import annotations
@@ -42,7 +48,7 @@ from sklearn.svm import SVC
 
 from laminar import Execution, Flow, Layer, Parameters
 from laminar.configurations import executors, hooks
-from laminar.configurations.layers import ForEach, Parameter
+from laminar.configurations.layers import ForEach, Parameter, ReusePolicy
 from laminar.types import accessor
 
 MODELS = {
@@ -62,7 +68,13 @@ PREPARATIONS = {
     "standardised pixels": StandardScaler(),
     "30 components": PCA(30, random_state=0),
 }
-EXECUTORS = {"process": executors.Process, "thread": executors.Thread}
+EXECUTORS = {
+    # Starting a container and importing scikit-learn would take longer than a split, so the containers stay up.
+    # Beside the Python files, the page's template must travel.
+    "docker": lambda: executors.Docker(copy_style="all", reuse=ReusePolicy(replicas=(0, 2))),
+    "process": executors.Process,
+    "thread": executors.Thread,
+}
 
 
 class DigitsFlow(Flow):
@@ -177,7 +189,6 @@ class Report(Layer):
 
     page: str
     picture: bytes
-    files: list[str]
 
     @hooks.entry
     def always(self) -> bool:
@@ -188,11 +199,6 @@ class Report(Layer):
         trial = retrain.trial if retrain.state.finished else None
         self.page = page(best.search, trial, split.train_images, parameters.threshold, self.execution.id)
         self.picture = picture(best.search, trial)
-        folder = Path(parameters.folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "report.html").write_text(self.page, encoding="utf-8")
-        (folder / "report.png").write_bytes(self.picture)
-        self.files = [str(folder / "report.html"), str(folder / "report.png")]
 
 
 def arguments() -> argparse.Namespace:
@@ -223,16 +229,19 @@ def resume(flow: DigitsFlow) -> Execution:
     return finished[-1]
 
 
-def tell(execution: Execution) -> None:
-    """Print what was found, and where it lies."""
+def tell(execution: Execution, folder: Path) -> None:
+    """Print what was found, and write the report."""
     best, retrain, report = execution.layer(Best), execution.layer(Retrain), execution.layer(Report)
     print(f"\nBest of {best.search.means.size} candidates: {best.search.title}, {best.score:.2%} in cross-validation")
     if retrain.state.finished:
         print(f"Retrained: {retrain.trial.accuracy:.2%} of {len(retrain.trial.digits)} images it had never seen")
     else:
         print(f"Not retrained: that is not above the threshold of {execution.layer(Parameters).threshold:.2%}")
-    for file in report.files:
-        print(f"Report: {file}")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "report.html").write_text(report.page, encoding="utf-8")
+    (folder / "report.png").write_bytes(report.picture)
+    for name in ("report.html", "report.png"):
+        print(f"Report: {folder / name}")
 
 
 if __name__ == "__main__":
@@ -241,5 +250,5 @@ if __name__ == "__main__":
         if options.resume:
             execution = resume(flow)
         else:
-            execution = flow(folds=options.folds, threshold=options.threshold, folder=str(options.folder.resolve()))
-        tell(execution)
+            execution = flow(folds=options.folds, threshold=options.threshold)
+        tell(execution, options.folder.resolve())

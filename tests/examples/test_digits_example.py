@@ -70,8 +70,9 @@ def test_the_best_candidate_is_retrained_on_half_of_the_images_and_tried_on_the_
 def test_the_report_is_one_page_that_needs_nothing_else(digits, clean) -> None:
     folder, printed, execution = clean
     report, trial = execution.layer(digits["Report"]), execution.layer(digits["Retrain"]).trial
-    assert re.findall(r"^Report: (.+)$", printed, re.MULTILINE) == report.files
-    text = (folder / "build/digits/report.html").read_text("utf-8")
+    files = [folder.resolve() / "build/digits" / name for name in ("report.html", "report.png")]
+    assert re.findall(r"^Report: (.+)$", printed, re.MULTILINE) == list(map(str, files))
+    text = files[0].read_text("utf-8")
     assert text == report.page
     page = Page(text)
     assert page.open == []

@@ -187,7 +187,17 @@ class DockerSession(Session):
             job.watch.stopped = True
             ended = Ended(request.key, Outcome.CANCELLED, detail="its container was removed")
         del self._jobs[request.key]
+        self._hint(ended)
         self.host.deliver(ended)
+
+    def _hint(self, ended: Ended) -> None:
+        """Say why a file may be missing that is there where the scheduler runs."""
+        failure = ended.manifest.failure if ended.manifest is not None else None
+        if failure is not None and failure.type_name == "builtins.FileNotFoundError" and self._packed.digest:
+            self.host.tell(
+                f"{ended.key.action} lacks a file. Of the user's files, containers have the Python files of the flow, "
+                "unless Docker(copy_style='all') or Docker(mounts=…) say more."
+            )
 
     async def _run(self, job: Job) -> Ended:
         request = job.request
