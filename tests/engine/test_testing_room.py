@@ -191,6 +191,82 @@ def test_the_suite_for_executors_finds_what_is_wrong(tmp_path: Path, wrong: str,
     assert found is None or f"::{found}" in output
 
 
+PARITY = """
+    import os
+    import pytest
+    from laminar.executors.thread import Thread, ThreadSession
+    from laminar.model.action import Ended
+    from laminar.testing import ExecutorParity
+    from laminar.testing.parity import signs
+
+    signs.PATIENCE = 2.0
+
+    class WrongSession(ThreadSession):
+        {wrong}
+
+    class Wrong(Thread):
+        def open(self, host):
+            return WrongSession(host, self.concurrency)
+
+    class TestWrong(ExecutorParity):
+        isolated = False
+
+        @pytest.fixture
+        def executor(self):
+            return Wrong(concurrency=2)
+"""
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [
+        (
+            "def start(self, request): super().start(request.replace(log=os.devnull))",
+            "test_both_streams_are_in_the_log_in_order",
+        ),
+        (
+            "def start(self, request): super().start(request.replace(env={{}}))",
+            "test_current_tells_execution_flow_layer_split_and_attempt",
+        ),
+        (
+            "def start(self, request): os.umask(0o77); super().start(request)",
+            "test_files_belong_to_the_caller_with_the_mode_that_the_caller_gives",
+        ),
+        (
+            "def stop(self, key, grace): self._host.deliver(Ended(key, 'cancelled'))",
+            "test_an_aborted_run_is_cancelled_and_nothing_of_it_lives",
+        ),
+    ],
+)
+def test_the_suite_for_parity_finds_what_is_wrong(tmp_path: Path, wrong: str, found: str) -> None:
+    code, output = run_pytest(tmp_path, PARITY.format(wrong=wrong), only=found)
+    assert code == 1, output
+    assert f"::{found}" in output
+
+
+def test_tests_that_do_not_apply_to_an_executor_are_not_there(tmp_path: Path) -> None:
+    suites = """
+        import pytest
+        from laminar.testing import ExecutorConformance, ExecutorParity
+
+        class TestContract(ExecutorConformance):
+            isolated = {isolated}
+
+        class TestParity(ExecutorParity):
+            isolated = {isolated}
+    """
+    (tmp_path / "test_one.py").write_text(textwrap.dedent(suites.format(isolated=False)))
+    (tmp_path / "test_two.py").write_text(textwrap.dedent(suites.format(isolated=True)))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only"]
+    done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=True)
+    crash = "test_a_signal_that_ends_an_attempt_is_"
+    assert f"test_two.py::TestContract::{crash}told[KILL]" in done.stdout
+    assert f"test_two.py::TestParity::{crash}named[by_kill-9]" in done.stdout
+    assert "test_one.py::TestParity::test_only_python_s_streams_are_in_the_log_of_a_shared_process" in done.stdout
+    assert f"test_one.py::TestContract::{crash}" not in done.stdout
+    assert f"test_one.py::TestParity::{crash}" not in done.stdout
+
+
 def test_no_room_imports_what_is_made_for_tests() -> None:
     program = (
         "import sys, laminar.flows.flow, laminar.flows.program, laminar.cli.main, laminar.worker.warm\n"

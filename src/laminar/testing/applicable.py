@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
+    from typing import Any, ClassVar
 
     TestT = TypeVar("TestT", bound=Callable[..., None])
 
@@ -35,12 +35,23 @@ def where(**attributes: bool) -> Callable[[TestT], TestT]:
 class Applicable:
     """Base of suites: takes away the tests that do not apply to a subclass, before pytest collects it."""
 
+    _marked: ClassVar[dict[str, Callable[..., None]]] = {}
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Look at each test that is marked by :func:`where`, and put it there or take it away."""
         super().__init_subclass__(**kwargs)
-        tests = {name: test for base in reversed(cls.__mro__) for name, test in vars(base).items() if callable(test)}
-        for name, test in tests.items():
-            wanted: dict[str, bool] | None = getattr(test, MARK, None)
-            if wanted is not None:
-                applies = all(getattr(cls, attribute) == value for attribute, value in wanted.items())
-                setattr(cls, name, test if applies else None)
+        cls._marked = {name: test for name, test in vars(cls).items() if hasattr(test, MARK)}
+        for name, test in _inherited(cls).items():
+            applies = all(getattr(cls, attribute) == value for attribute, value in getattr(test, MARK).items())
+            setattr(cls, name, test if applies else None)
+
+
+def _inherited(suite: type[Applicable]) -> dict[str, Callable[..., None]]:
+    """Find the marked tests of a suite, with those that its bases have but which do not apply there."""
+    found: dict[str, Callable[..., None]] = {}
+    for base in reversed(suite.__mro__):
+        for name, value in vars(base).items():
+            if callable(value) and not hasattr(value, MARK):
+                found.pop(name, None)  # it was written anew
+        found.update(vars(base).get("_marked", {}))
+    return found

@@ -14,6 +14,7 @@ from laminar.testing.parity.lab import OUTSIDE
 from laminar.testing.parity.subject import Subject
 
 if TYPE_CHECKING:
+    from laminar.executors.contract import Executor
     from laminar.testing.parity.lab import Run
 
 
@@ -40,6 +41,10 @@ class Surroundings(Subject):
         """Another attempt would see them."""
         assert "PARITY_CONTAINER" not in surroundings.fact(flow.Where, "environment")
 
+    def test_the_executor_itself_says_whether_it_hands_out_the_scheduler_s_variables(self, executor: Executor) -> None:
+        """Datastores give theirs to attempts that would not have them."""
+        assert executor.inherits_environment is self.inherits_environment
+
     @where(inherits_environment=True)
     def test_the_scheduler_s_variables_are_inherited(self, surroundings: Run) -> None:
         """All of them."""
@@ -58,9 +63,9 @@ class Surroundings(Subject):
         assert surroundings.fact(flow.Files, "beside")
 
     @where(in_place=False)
-    def test_the_working_directory_is_that_of_the_container(self, surroundings: Run) -> None:
+    def test_the_working_directory_is_that_of_the_container_or_below_it(self, surroundings: Run) -> None:
         """What lies beside the scheduler is not there."""
-        assert surroundings.fact(flow.Where, "cwd") == surroundings.fact(flow.Where, "workdir")
+        assert Path(surroundings.fact(flow.Where, "cwd")).is_relative_to(surroundings.fact(flow.Where, "workdir"))
         assert not surroundings.fact(flow.Files, "beside")
 
     def test_relative_paths_can_be_written_and_read(self, surroundings: Run) -> None:
