@@ -12,7 +12,8 @@ FROM ${BASE} AS build
 ARG PIP_INDEX_URL
 COPY . /src
 RUN $(command -v python || command -v python3) -m venv /opt/venv \
-    && /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check "/src[docker]"
+    && /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check "/src[docker]" \
+    && if [ -d /opt/venv/lib/python3*/site-packages/setuptools ]; then /opt/venv/bin/pip uninstall --yes setuptools; fi
 
 FROM ${BASE}
 LABEL org.opencontainers.image.title="laminar" \

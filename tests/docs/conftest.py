@@ -6,6 +6,9 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+#: Images of the pages.
+NAMED_IMAGES = {"laminar-train"}
+
 
 @pytest.fixture
 def bucket():
@@ -24,3 +27,13 @@ def bucket():
         "AWS_REGION": "us-east-1",
     }
     server.stop()
+
+
+@pytest.fixture
+def container_variables(engine_named):
+    """What leads to an engine; the images that pages build there by name are removed."""
+    engine = engine_named("docker")
+    yield engine.variables
+    names = engine.docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
+    if images := [name for name in names if name.partition(":")[0] in NAMED_IMAGES]:
+        engine.docker("rmi", "--force", *images)

@@ -21,7 +21,10 @@ MOST_NOT_RUN = 12
 @pytest.mark.parametrize("page", RUNNABLE, ids=lambda page: str(page.relative_to(ROOT)))
 @pytest.mark.timeout(240)
 def test_every_block_of_a_page_runs(page, tmp_path, request):
-    environment = request.getfixturevalue("bucket") if "s3://" in page.read_text() else {}
+    text = page.read_text()
+    environment = request.getfixturevalue("bucket") if "s3://" in text else {}
+    if "$ laminar build" in text:
+        environment = {**environment, **request.getfixturevalue("container_variables")}
     reader = Reader(tmp_path, environment)
     try:
         for block in blocks(page):

@@ -32,7 +32,8 @@ class Workshop:
 
     def image(self, **arguments) -> Image:
         """Give an image that the tests remove in the end."""
-        return Image.from_debian_base(name=self.name, **arguments)
+        name = f"laminar-{self.name}" if "registry" in arguments else self.name
+        return Image.from_debian_base(name=name, **arguments)
 
     @property
     def name(self) -> str:

@@ -118,7 +118,7 @@ def test_an_image_for_a_registry_is_built_once_pushed_and_then_pulled(docker_wor
     place = open_registry.name
     image = docker_workshop.image(registry=place)
     [tag] = docker_workshop.ready(image)
-    assert tag.startswith(f"{place}/{docker_workshop.name}:")
+    assert tag.startswith(f"{place}/laminar-{docker_workshop.name}:")
     docker_workshop.engine.docker("rmi", tag)
     assert docker_workshop.ready(image) == [tag]
     assert not any(line.startswith("Building") for line in docker_workshop.lines)
@@ -129,13 +129,13 @@ def test_an_image_for_a_registry_is_built_once_pushed_and_then_pulled(docker_wor
 def test_push_gives_the_registry_what_the_engine_has_already(docker_workshop, open_registry):
     image = docker_workshop.image().with_env_vars({"FOR": "push"})
     [here] = docker_workshop.ready(image)
-    there = f"{open_registry.name}/{docker_workshop.name}-other:{here.rpartition(':')[2]}"
+    there = f"{open_registry.name}/laminar-{docker_workshop.name}-other:{here.rpartition(':')[2]}"
     docker_workshop.engine.docker("tag", here, there)
-    image = image.replace(registry=open_registry.name, name=f"{docker_workshop.name}-other")
+    image = image.replace(registry=open_registry.name, name=f"laminar-{docker_workshop.name}-other")
     assert docker_workshop.ready(image) == [there]
     assert docker_workshop.lines == []
     assert docker_workshop.push(image) == there
-    assert open_registry.tags(f"{docker_workshop.name}-other") == [there.rpartition(":")[2]]
+    assert open_registry.tags(f"laminar-{docker_workshop.name}-other") == [there.rpartition(":")[2]]
 
 
 def test_a_registry_that_wants_credentials_gets_those_that_docker_login_has_left(
@@ -143,7 +143,7 @@ def test_a_registry_that_wants_credentials_gets_those_that_docker_login_has_left
 ):
     place = registry(ALLOWED).name
     logged_in(kept(place))
-    name = tiny(f"{place}/{docker_workshop.name}:1")
+    name = tiny(f"{place}/laminar-{docker_workshop.name}:1")
     docker_workshop.engine.docker("push", name)
     docker_workshop.engine.docker("rmi", name)
     assert docker_workshop.ready(name) == [name]

@@ -17,6 +17,8 @@ LAST = 20
 CLASSIC_STEP = re.compile(r"^(?:Step|STEP) \d+/\d+ ?: (.*)")
 BUILDKIT_STEP = re.compile(r"^#(\d+) \[[^\]]*\d+/\d+\] (.*)")
 BUILDKIT_ERROR = re.compile(r"^#(\d+) ERROR\b")
+#: Which object a step is, as older versions of BuildKit say; of use to nobody who waits.
+DIGEST = re.compile(r"^#\d+ sha256:[0-9a-f]{64}$")
 
 
 class Output:
@@ -58,7 +60,7 @@ class Output:
 
     def _line(self, line: str) -> None:
         os.write(self._file, f"{line}\n".encode())
-        if not line:
+        if not line or DIGEST.match(line):
             return
         self._note(line)
         self._last = [*self._last[1 - LAST :], line]

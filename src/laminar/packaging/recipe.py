@@ -58,7 +58,7 @@ def recipe(wanted: Image, settings: ImageSettings, extras: tuple[str, ...] = ())
         ImageError: laminar is not installed, so it cannot be put into the image.
     """
     kind = wanted.base
-    first = users_own(kind) if isinstance(kind, image.Dockerfile) else None
+    first = users_own(kind, wanted.name) if isinstance(kind, image.Dockerfile) else None
     needs = script.needs(kind.path) if isinstance(kind, image.Script) else None
     python = needs.python if needs else kind.python if isinstance(kind, image.Debian) else None
     if first is not None:
@@ -77,8 +77,12 @@ def recipe(wanted: Image, settings: ImageSettings, extras: tuple[str, ...] = ())
     return Recipe(tag, base, first, text, tuple(writing.items), registry is not None)
 
 
-def users_own(base: image.Dockerfile) -> Recipe:
+def users_own(base: image.Dockerfile, name: str | None = None) -> Recipe:
     """Say how the image of a user's Dockerfile is built, as it is.
+
+    Args:
+        base: The Dockerfile.
+        name: Name of the image that stands on it.
 
     Raises:
         FlowError: There is no such file.
@@ -89,7 +93,8 @@ def users_own(base: image.Dockerfile) -> Recipe:
         for item in context.folder("", os.path.dirname(base.path), "Image.from_dockerfile")
         if item.name != "Dockerfile"
     )
-    return Recipe(f"laminar-dockerfile:{context.digest(text, items)[:DIGITS]}", None, None, text, items, False)
+    tag = f"{_repository(None, name, base)}:{context.digest(text, items)[:DIGITS]}"
+    return Recipe(tag, None, None, text, items, False)
 
 
 def _repository(registry: str | None, name: str | None, kind: object) -> str:
