@@ -8,7 +8,6 @@ lie under one that is removed at the end.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import re
@@ -19,100 +18,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+import containers
+from table import PASS, PROGRAMS, Bench, Figures, Row, milliseconds
+
 HERE = Path(__file__).resolve().parent
-PROGRAMS = HERE / "programs"
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 TABLE = re.compile(r"(<!-- table -->\n).*(<!-- end of table -->)", re.DOTALL)
-PASS = [sys.executable, "-c", "pass"]
 HEADINGS = ("Work", "Measured", "Baseline", "Ratio", "Goal", "Met")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One line of the table: what was done, what it took, what bare Python takes, and the goal."""
-
-    work: str
-    measured: str
-    baseline: str
-    ratio: float | None
-    goal: str
-    met: bool
-
-    def cells(self) -> tuple[str, ...]:
-        """Give the cells of the table."""
-        ratio = "" if self.ratio is None else f"{self.ratio:.3g}×"
-        return (self.work, self.measured, self.baseline, ratio, self.goal, "yes" if self.met else "no")
-
-
-class Bench:
-    """Runs programs, each in a fresh folder and an environment without settings of laminar's or Python's."""
-
-    def __init__(self, folder: Path, *, quick: bool) -> None:
-        """Work below a folder."""
-        self._folder = folder
-        self._count = 0
-        self.quick = quick
-        self._environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LAMINAR_"))
-        }
-
-    def amount(self, full: int, quick: int) -> int:
-        """Choose how much to do."""
-        return quick if self.quick else full
-
-    def fresh(self) -> Path:
-        """Make a folder that nobody has used."""
-        self._count += 1
-        folder = self._folder / str(self._count)
-        folder.mkdir()
-        return folder
-
-    def seconds(self, command: list[str], executor: str = "process") -> float:
-        """Time a whole process, from before its start until it has been waited for."""
-        folder = self.fresh()
-        environment = {**self._environment, "LAMINAR_EXECUTOR": executor}
-        began = time.perf_counter()
-        done = subprocess.run(
-            command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False
-        )
-        seconds = time.perf_counter() - began
-        if done.returncode != 0:
-            raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr.decode()}")
-        return seconds
-
-    def beside(self, command: list[str], baseline: list[str], executor: str = "process") -> tuple[float, float]:
-        """Time two whole processes by turns and give the medians; the first pair warms the caches and is dropped."""
-        pairs = [(self.seconds(command, executor), self.seconds(baseline)) for _ in range(1 + self.amount(21, 3))]
-        return statistics.median(pair[0] for pair in pairs[1:]), statistics.median(pair[1] for pair in pairs[1:])
-
-    def program(self, name: str, *arguments: object, executor: str = "thread", folder: Path | None = None) -> Figures:
-        """Run a program that reports figures of a part of its work."""
-        command = [sys.executable, str(PROGRAMS / f"{name}.py"), *map(str, arguments)]
-        environment = {**self._environment, "LAMINAR_EXECUTOR": executor, "LAMINAR_QUIET": "1"}
-        done = subprocess.run(
-            command, cwd=folder or self.fresh(), env=environment, stdout=subprocess.PIPE, text=True, check=False
-        )
-        if done.returncode != 0:
-            raise SystemExit(f"{' '.join(command)} failed with code {done.returncode}.")
-        return Figures(**json.loads(done.stdout.splitlines()[-1]))
-
-    def by_turns(self, repeats: int, *works: Callable[[], Figures]) -> list[float]:
-        """Run several works by turns and give the median seconds of each."""
-        rounds = [[work().seconds for work in works] for _ in range(repeats)]
-        return [statistics.median(column) for column in zip(*rounds, strict=True)]
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What a program reports: seconds, and megabytes of resident memory before and at most."""
-
-    seconds: float
-    before: float
-    peak: float
 
 
 def imports(bench: Bench) -> Iterator[Row]:
@@ -126,7 +41,8 @@ def imports(bench: Bench) -> Iterator[Row]:
 
 
 def _whole(work: str, seconds: float, bare: float, goal: float) -> Row:
-    return Row(work, _ms(seconds), f"`python -c pass` {_ms(bare)}", seconds / bare, f"≤ {_ms(goal)}", seconds <= goal)
+    baseline = f"`python -c pass` {milliseconds(bare)}"
+    return Row(work, milliseconds(seconds), baseline, seconds / bare, f"≤ {milliseconds(goal)}", seconds <= goal)
 
 
 def hello(bench: Bench) -> Iterator[Row]:
@@ -136,7 +52,9 @@ def hello(bench: Bench) -> Iterator[Row]:
         seconds, bare = bench.beside(command, PASS, executor)
         work = f"`python hello.py` (2 layers), {executor.capitalize()}, whole process"
         ratio = seconds / bare
-        yield Row(work, _ms(seconds), f"`python -c pass` {_ms(bare)}", ratio, f"≤ {most}×", ratio <= most)
+        yield Row(
+            work, milliseconds(seconds), f"`python -c pass` {milliseconds(bare)}", ratio, f"≤ {most}×", ratio <= most
+        )
 
 
 def chain(bench: Bench) -> Iterator[Row]:
@@ -146,9 +64,9 @@ def chain(bench: Bench) -> Iterator[Row]:
         bench.amount(7, 1), lambda: bench.program("chain", layers), lambda: bench.program("baseline", "loop", layers)
     )
     each = seconds / layers
-    baseline = f"loop that pickles each result to a file {_ms(bare / layers)} each"
+    baseline = f"loop that pickles each result to a file {milliseconds(bare / layers)} each"
     work = f"chain of {layers} layers, Thread, Local"
-    yield Row(work, f"{_ms(each)} a layer", baseline, seconds / bare, "≤ 1 ms a layer", each <= 1e-3)
+    yield Row(work, f"{milliseconds(each)} a layer", baseline, seconds / bare, "≤ 1 ms a layer", each <= 1e-3)
 
 
 def foreach(bench: Bench) -> Iterator[Row]:
@@ -160,9 +78,9 @@ def foreach(bench: Bench) -> Iterator[Row]:
         lambda: bench.program("baseline", "threads", splits),
     )
     each = seconds / splits
-    baseline = f"thread pool that pickles each result to a file {_ms(bare / splits)} each"
+    baseline = f"thread pool that pickles each result to a file {milliseconds(bare / splits)} each"
     work = f"foreach of {splits:,} splits and join, Thread, Local"
-    yield Row(work, f"{_ms(each)} a split", baseline, seconds / bare, "≤ 0.6 ms a split", each <= 0.6e-3)
+    yield Row(work, f"{milliseconds(each)} a split", baseline, seconds / bare, "≤ 0.6 ms a split", each <= 0.6e-3)
 
 
 def large(bench: Bench) -> Iterator[Row]:
@@ -178,8 +96,8 @@ def large(bench: Bench) -> Iterator[Row]:
     one, ten = bench.by_turns(bench.amount(3, 1), lambda: bench.program("foreach", "run", small), run)
     ratio = ten / splits / (one / small)
     work = f"foreach of {splits:,}, Thread, Local"
-    baseline = f"{small:,} splits: {_ms(one / small)} a split"
-    measured = f"{ten:.2f} s, {_ms(ten / splits)} a split"
+    baseline = f"{small:,} splits: {milliseconds(one / small)} a split"
+    measured = f"{ten:.2f} s, {milliseconds(ten / splits)} a split"
     yield Row(f"{work}: time", measured, baseline, ratio, "≤ 1.15× linear", ratio <= 1.15)
     grown = statistics.median(growth)
     yield Row(f"{work}: scheduler grows", f"{grown:.0f} MB", "", None, "≤ 100 MB", grown <= 100)
@@ -189,7 +107,7 @@ def huge(bench: Bench) -> Iterator[Row]:
     """Run 100,000 splits."""
     splits = bench.amount(100_000, 2000)
     figures = bench.program("foreach", "run", splits)
-    measured = f"{figures.seconds:.1f} s, {_ms(figures.seconds / splits)} a split"
+    measured = f"{figures.seconds:.1f} s, {milliseconds(figures.seconds / splits)} a split"
     grown = f"grows {figures.peak - figures.before:.0f} MB"
     yield Row(f"foreach of {splits:,}, Thread, Local", f"{measured}, {grown}", "", None, "completes", met=True)
 
@@ -252,12 +170,12 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "forks": forks,
     "artifact": artifact,
     "resume": resume,
+    "cold": containers.cold,
+    "warm": containers.warm,
+    "image": containers.image,
 }
-
-
-def _ms(seconds: float) -> str:
-    milliseconds = seconds * 1000
-    return f"{milliseconds:.0f} ms" if milliseconds >= 10 else f"{milliseconds:.2f} ms"
+#: Rows that need a container engine.
+CONTAINERS = {"cold", "warm", "image"}
 
 
 def machine(folder: Path) -> str:
@@ -297,7 +215,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="laminar-bench-", dir=options.folder) as folder:
         bench = Bench(Path(folder), quick=options.quick)
         where = machine(Path(folder))
-        for name in options.only or ROWS:
+        there = [name for name in ROWS if name not in CONTAINERS or containers.available()]
+        for name in options.only or there:
             for row in ROWS[name](bench):
                 rows.append(row)
                 print(f"{name}: {row.work}: {row.measured}{'' if row.met else ' (goal missed)'}", file=sys.stderr)
