@@ -27,8 +27,8 @@ if TYPE_CHECKING:
         def digest(self) -> str:
             """Hash of its content; empty if nothing travels, because the code is in the image."""
 
-        def place(self, folder: str, seen_as: str, /) -> Code:
-            """Put the code into an empty or missing folder, which the process that loads it sees by another path."""
+        def place(self, folder: str, /) -> Code:
+            """Put the code into an empty or missing folder."""
 
         def code(self, folder: str, /) -> Code:
             """Say where the code is when it lies in a folder, by the path that the process sees that will load it."""

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from laminar.executors.contract import Host
     from laminar.executors.docker.creation import Wanted
     from laminar.model.action import Ended, Request
-    from laminar.model.code import Code
     from laminar.model.placement import Placement
     from laminar.model.policies import ReusePolicy
 
@@ -48,13 +47,10 @@ if TYPE_CHECKING:
         async def image_id(self, name: str) -> str:
             """Give the id of an image, which is another once its name means another."""
 
-        def place_code(self, folder: str, seen_as: str) -> None:
-            """Put the user's code into a folder that containers see by another path."""
+        def place_code(self, folder: str) -> None:
+            """Put the user's code into an empty folder."""
 
-        def code_at(self, folder: str | None, workdir: str) -> Code:
-            """Say where a container sees the user's code: in a part of its workdir, or in the workdir as it is."""
-
-        def write_order(self, request: Request, code: Code) -> str:
+        def write_order(self, request: Request) -> str:
             """Write the order of an attempt; gives its path."""
 
         def note_placed(self, request: Request, digest: str, container: str, *, kept: bool) -> None:

@@ -70,8 +70,14 @@ class Mounts:
                 folders by other paths.
 
         Raises:
-            PlacementError: A folder lies in this process's container, where no other container can see it.
+            PlacementError: A folder lies in this process's container, where no other container can see it; or there is
+                none.
         """
+        for here in extra:
+            if not os.path.exists(here):  # which Podman would make, as root's
+                raise PlacementError(
+                    f"Docker(mounts={{{here!r}: …}}): there is no such file or folder. Make it, or correct its name."
+                )
         self._own = None if own is None else own.get("Mounts") or []
         outermost = [folder for folder in folders if not any(_within(folder, other) for other in folders)]
         self._all = [self.bind(folder, folder) for folder in dict.fromkeys(outermost)]

@@ -90,8 +90,6 @@ class Docker(Executor):
         for here, there in self.mounts.items():
             if not os.path.isabs(here) or not os.path.isabs(there):
                 raise FlowError(f"Docker(mounts={{{here!r}: {there!r}}}): expects absolute paths.")
-            if not os.path.exists(here):
-                raise FlowError(f"Docker(mounts={{{here!r}: …}}): there is no such file or folder.")
 
     def open(self, host: Host) -> Session:
         """Connect to the engine, and get images and code ready."""

@@ -142,13 +142,13 @@ def forget(manifest: str) -> None:
             continue
 
 
-def write_holder(folder: str, run: str) -> None:
-    """Write into the folder of a warm container which run holds it."""
-    _write(os.path.join(folder, "holder"), run.encode())
+def write_holder(folder: str, holder: str) -> None:
+    """Write into the folder of a warm container which run holds it, with the hash of its code."""
+    _write(os.path.join(folder, "holder"), holder.encode())
 
 
 def read_holder(folder: str) -> str | None:
-    """Read which run has held a warm container last; None if none has."""
+    """Read which run has held a warm container last, with the hash of its code; None if none has."""
     try:
         with open(os.path.join(folder, "holder"), encoding="utf-8") as file:
             return file.read()

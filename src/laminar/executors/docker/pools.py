@@ -60,7 +60,7 @@ class Warm:
         self.doomed = False
         self._session = session
         self._lock = lock
-        self._code = ""
+        self._ready = False
         self._gone: asyncio.Future[None] | None = None
 
     @property
@@ -90,26 +90,25 @@ class Warm:
             run: What the labels of the run begin with.
         """
         before = orders.read_holder(self.folder)
-        if before is not None and before != run:
-            self.note("leave", before)
-        orders.write_holder(self.folder, run)
+        self._ready = before == f"{run}{self._session.code_digest}"
+        if before is not None and not before.startswith(run):
+            self.note("leave", before.rpartition("/")[0] + "/")
 
-    def put_code(self, workdir: str) -> str | None:
-        """Put the user's code where the container sees it, unless it is there; gives the folder, None if none travels.
+    def put_code(self, run: str) -> None:
+        """Put the user's code where the container sees it, in place of that of the run before.
 
-        The code of each run lies apart: an earlier run's attempts may still use theirs.
+        Args:
+            run: What the labels of the run begin with.
         """
+        if self._ready:
+            return
         digest = self._session.code_digest
-        if not digest:
-            return None
-        folder = os.path.join(self.code_folder, digest[:16])
-        if self._code != digest and not os.path.isdir(folder):
-            part = f"{folder}.part"
-            private.remove(part)
-            self._session.place_code(part, f"{workdir}/{digest[:16]}")
-            os.rename(part, folder)
-        self._code = digest
-        return folder
+        if digest:
+            for name in os.listdir(self.code_folder):
+                private.remove(os.path.join(self.code_folder, name))
+            self._session.place_code(self.code_folder)
+        orders.write_holder(self.folder, f"{run}{digest}")
+        self._ready = True
 
     def let_go(self) -> None:
         """Leave the container to whoever wants it next; without work, it ends by itself."""
@@ -332,9 +331,8 @@ class Pools:
     async def _run_in(self, box: Warm, job: Job, digest: str) -> Ended:
         session, request = self._session, job.request
         stay = Stay(session, box, request.manifest, self._left)
-        folder = box.put_code(request.placement.workdir)
-        code = session.code_at(folder, request.placement.workdir)
-        order = session.write_order(request, code)
+        box.put_code(self._run)
+        order = session.write_order(request)
         session.note_placed(request, digest, box.name, kept=True)
         box.note("start", session.host.label, order)
         session.tell_start(job)

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from laminar.executors.contract import Host, Packed
     from laminar.executors.docker.settings import Settings
     from laminar.model.action import Request
-    from laminar.model.code import Code
     from laminar.model.ids import AttemptKey
     from laminar.model.placement import Placement
     from laminar.model.policies import ReusePolicy
@@ -232,10 +231,11 @@ class DockerSession(Session):
         if self._packed.digest:
             folder = f"{request.manifest}.code"
             os.mkdir(folder, 0o700)
-            self.place_code(folder, request.placement.workdir)
-        order = self.write_order(request, self.code_at(None, request.placement.workdir))
+            self.place_code(folder)
+        order = self.write_order(request)
         space, run = key.action.space, key.action.run
-        name = creation.name_of(space, key.action.name, key.action.index, key.number, run[-8:], key.epoch)
+        which = f"{run[-8:]}-{self.installation[:6]}-{key.epoch}"
+        name = creation.name_of(space, key.action.name, key.action.index, key.number, which)
         wanted = Wanted(
             image=image,
             arguments=["once", order],
@@ -250,16 +250,13 @@ class DockerSession(Session):
         await box.create(wanted)
         return box
 
-    def place_code(self, folder: str, seen_as: str) -> None:
-        """Put the user's code into a folder that containers see by another path."""
-        self._packed.place(folder, seen_as)
+    def place_code(self, folder: str) -> None:
+        """Put the user's code into an empty folder."""
+        self._packed.place(folder)
 
-    def code_at(self, folder: str | None, workdir: str) -> Code:
-        """Say where a container sees the user's code: in a part of its workdir, or in the workdir as it is."""
-        return self._packed.code(workdir if folder is None else f"{workdir}/{os.path.basename(folder)}")
-
-    def write_order(self, request: Request, code: Code) -> str:
+    def write_order(self, request: Request) -> str:
         """Write the order of an attempt; gives its path."""
+        code = self._packed.code(request.placement.workdir)
         return orders.write_order(Attempt(code, self.host.entry, request))
 
     def note_placed(self, request: Request, digest: str, container: str, *, kept: bool) -> None:
