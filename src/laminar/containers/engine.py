@@ -84,7 +84,7 @@ async def _ask(client: aiodocker.Docker, address: str) -> Engine:
     return Engine(
         client=client,
         address=address,
-        podman="buildahVersion" in about or "podman" in json.dumps(about.get("OperatingSystem", "")).lower(),
+        podman="BuildahVersion" in about,  # what Podman builds with
         cpus=int(about.get("NCPU") or 0),
         memory=float(about.get("MemTotal") or 0) / 1e6,
         rootless="rootless" in security,

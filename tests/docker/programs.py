@@ -1,0 +1,92 @@
+"""Programs as users write them, run as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+BEGINNING = """
+    import json, os, signal, subprocess, sys, time
+    from laminar import Flow, Image, Layer
+    from laminar.configurations import datastores, executors, hooks
+    from laminar.configurations.layers import (
+        Catch, Configuration, Container, ForEach, Parameter, Resources, Retry, ReusePolicy, Timeout,
+    )
+    from laminar.configurations.schedulers import Scheduler
+"""
+#: What a program does in the end: it runs, and tells on one line what came of it.
+ENDING = """
+    flow = OneFlow(datastore={datastore}, executor={executor}, scheduler=Scheduler(quiet=True, grace=0.5))
+    if flow:
+        told = {{}}
+        try:
+            execution = flow(execution="run")
+        except Exception as error:
+            told["type"] = type(error).__name__
+            told["text"] = str(error)
+            told["notes"] = getattr(error, "__notes__", [])
+        else:
+            told["artifacts"] = {artifacts}
+        print("TOLD", json.dumps(told))
+"""
+ROOT = "datastores.Local(root='root')"
+
+
+def write(folder: Path, body: str, **ending: str) -> Path:
+    """Write a program, whose flow is ``OneFlow``.
+
+    Args:
+        folder: Where it is written.
+        body: Its layers.
+        **ending: Python for ``datastore``, ``executor`` and ``artifacts``.
+    """
+    ending = {"datastore": ROOT, "executor": "executors.Docker()", "artifacts": "None", **ending}
+    parts = (BEGINNING, body, ENDING.format(**ending))
+    script = folder / "main.py"
+    script.write_text("".join(textwrap.dedent(part) for part in parts))
+    return script
+
+
+def one_layer(folder: Path, body: str, *, registration: str = "", top: str = "", **ending: str) -> Path:
+    """Write a program of one layer, ``Only``."""
+    layer = (
+        f"class OneFlow(Flow): ...\n\n@OneFlow.register({registration})\nclass Only(Layer):\n    def __call__(self):\n"
+    )
+    inner = textwrap.indent(textwrap.dedent(body).strip(), "        ")
+    ending.setdefault("artifacts", "vars(execution.layer(Only)).get('none')")
+    return write(folder, f"{textwrap.dedent(top)}\n{layer}{inner}\n", **ending)
+
+
+def run(script: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end."""
+    return subprocess.run(
+        [*options.pop("before", ()), sys.executable, *options.pop("flags", ()), str(script), *arguments],
+        cwd=options.pop("cwd", script.parent),
+        env={**os.environ, **options.pop("env", {})},
+        capture_output=True,
+        text=True,
+        timeout=options.pop("timeout", 60),
+        check=False,
+        **options,
+    )
+
+
+def told(script: Path, *arguments: str, **options: Any) -> dict[str, Any]:
+    """Run a program, and read what it tells of its end."""
+    done = run(script, *arguments, **options)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("TOLD ")]
+    assert lines, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+    found: dict[str, Any] = json.loads(lines[0].removeprefix("TOLD "))
+    return found
+
+
+def artifacts(script: Path, *arguments: str, **options: Any) -> Any:
+    """Run a program that succeeds, and give the artifacts that it tells."""
+    found = told(script, *arguments, **options)
+    assert "artifacts" in found, json.dumps(found, indent=1)
+    return found["artifacts"]
