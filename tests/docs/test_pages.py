@@ -23,7 +23,7 @@ MOST_NOT_RUN = 12
 def test_every_block_of_a_page_runs(page, tmp_path, request):
     text = page.read_text()
     environment = request.getfixturevalue("bucket") if "s3://" in text else {}
-    if "$ laminar build" in text:
+    if "$ laminar build" in text or "executors.Docker(" in text:
         environment = {**environment, **request.getfixturevalue("container_variables")}
     reader = Reader(tmp_path, environment)
     try:
