@@ -105,7 +105,7 @@ def _no_constant(text: str) -> NoReturn:
 @click.argument("file")
 @click.argument("flow", metavar="FLOW [--NAME VALUE]...")
 @click.option("--execution", metavar="ID", help="Id of the run; a new one by default.")
-@click.option("--executor", metavar="NAME", help="Where layers run: thread or process.")
+@click.option("--executor", metavar="NAME", help="Where layers run: thread, process or docker.")
 @click.option("--datastore", "--root", metavar="ROOT", help="Where results lie: a folder, s3://…, gs://… or az://…")
 @click.option("--resume", is_flag=True, help="Go on with the newest run that is not finished, or with --execution.")
 @options.output
