@@ -18,7 +18,7 @@ demo: .venv/.demo ## Run the digits flow. RESUME=1 goes on with the last run; EX
 
 test: .venv/.test ## Run all tests. ARGS='-k word' is passed to pytest
 	@.ci/engines up
-	@$(PYTEST) -n auto --dist loadgroup -rs $(ARGS)
+	@$(PYTEST) -n auto -rs $(ARGS)
 
 check: .venv/.test ## Look at the code without running it: lint, format, types, import contracts
 	@$(BIN)/ruff check

@@ -90,3 +90,18 @@ def shared_s3(
     log = str(tmp_path_factory.mktemp("moto") / "log")
     with moto_process.serving(log, gateway if local else "127.0.0.1") as address:
         yield address, address if local else address.replace("127.0.0.1", "host.docker.internal")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Give each test to whichever worker is free; those of a class that shares runs go to one.
+
+    ``--dist loadgroup``, which is made for that, has no effect with pytest 9.2 and pytest-xdist 3.8.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Sharing(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid.rpartition("::")[0] if "/test_parity.py::Test" in nodeid.partition("[")[0] else nodeid
+
+    return Sharing(config, log)

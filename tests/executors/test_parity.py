@@ -14,7 +14,6 @@ from laminar.testing.parity.subject import Subject
 TABLE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "executors.md"
 
 
-@pytest.mark.xdist_group("parity of threads")
 class TestThread(ExecutorParity):
     isolated = False
 
@@ -23,21 +22,18 @@ class TestThread(ExecutorParity):
         return executors.Thread(concurrency=3)
 
 
-@pytest.mark.xdist_group("parity of forks")
 class TestForkedProcess(ExecutorParity):
     @pytest.fixture
     def executor(self) -> executors.Process:
         return executors.Process(concurrency=2, method="fork")
 
 
-@pytest.mark.xdist_group("parity of spawned processes")
 class TestSpawnedProcess(ExecutorParity):
     @pytest.fixture
     def executor(self) -> executors.Process:
         return executors.Process(concurrency=2, method="spawn")
 
 
-@pytest.mark.xdist_group("parity of containers")
 class TestColdContainer(ExecutorParity):
     inherits_environment = False
     in_place = False
@@ -48,7 +44,6 @@ class TestColdContainer(ExecutorParity):
         return executors.Docker(concurrency=2)
 
 
-@pytest.mark.xdist_group("parity of warm containers")
 class TestWarmContainer(ExecutorParity):
     inherits_environment = False
     in_place = False

@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from laminar.exceptions import RunAbortedError
+from laminar.exceptions import AttemptTimeoutError, RunAbortedError
 from laminar.model.ids import new_run_id
 from laminar.testing.applicable import where
-from laminar.testing.parity.flows.resumed import First, Held, HeldFlow
+from laminar.testing.parity.flows.resumed import First, Held, HeldFlow, Runs, TornFlow
 from laminar.testing.parity.lab import Live, Run
+from laminar.testing.parity.samples import PlainError
 from laminar.testing.parity.subject import Subject
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from laminar.executors.contract import Executor
     from laminar.testing.parity.lab import Lab
 
 
@@ -81,6 +83,25 @@ class Endings(Subject):
         for name in ("child", "daemon"):
             assert lab.count(name) == 1
             lab.let_go(name)
+
+    def test_a_failure_stops_what_else_runs_if_that_is_wished(self, lab: Lab) -> None:
+        """The caller gets the failure, not the stop."""
+        flow = lab.flow(TornFlow, on_failure="cancel")
+        with pytest.raises(PlainError, match="torn"):
+            flow(signs=lab.signs)
+        assert lab.count("runs") == 1
+        lab.let_go("runs")
+        assert [str(row.state) for row in Run(lab, flow.execution).attempts(Runs)] == ["CANCELLED"]
+
+    def test_the_time_out_of_the_executor_limits_layers_without_one(self, lab: Lab, executor: Executor) -> None:
+        """It is Python's own ``TimeoutError`` too, and nothing lives on."""
+        executor.timeout = 2.0
+        flow = lab.flow(HeldFlow)
+        with pytest.raises(AttemptTimeoutError, match=r"Layer Held, attempt 1 ran longer than its time-out of 2 s and"):
+            flow(signs=lab.signs, **self._plain)
+        assert flow.execution.status == "FAILED"
+        assert lab.count("held") == 1
+        lab.let_go("held")
 
     def test_ctrl_c_ends_a_run(self, lab: Lab) -> None:
         """Nothing of it lives, and it says how it is resumed."""

@@ -18,7 +18,7 @@ from laminar.testing.parity.flows.failing import FailingFlow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Any
+    from typing import Any, Literal
 
     from laminar import Execution, Flow
     from laminar.configurations.datastores import DataStore
@@ -48,9 +48,9 @@ class Lab:
         self.cwd = str(cwd)
         (cwd / "beside").touch()
 
-    def flow(self, kind: type[Flow], *, grace: float = 5.0) -> Flow:
+    def flow(self, kind: type[Flow], *, grace: float = 5.0, on_failure: Literal["drain", "cancel"] = "drain") -> Flow:
         """Make a flow."""
-        scheduler = Scheduler(quiet=True, grace=grace)
+        scheduler = Scheduler(quiet=True, grace=grace, on_failure=on_failure)
         return kind(datastore=self._datastore, executor=self._executor, scheduler=scheduler)
 
     def run(self, kind: type[Flow], **parameters: Any) -> Run:

@@ -87,3 +87,26 @@ class Held(Layer):
             while not asked and not signs.count(folder, "released"):
                 time.sleep(0.002)
         self.ended = "when asked" if asked else "when released"
+
+
+class TornFlow(Flow):
+    """Fails while something else runs."""
+
+
+@TornFlow.register
+class Tears(Layer):
+    """Fails once the other runs."""
+
+    def __call__(self, parameters: Parameters) -> None:
+        signs.wait_for(parameters.signs, "runs")
+        raise PlainError("torn")
+
+
+@TornFlow.register
+class Runs(Layer):
+    """Runs until it is stopped."""
+
+    def __call__(self, parameters: Parameters) -> None:
+        with signs.hold(parameters.signs, "runs"):
+            while True:
+                time.sleep(0.002)

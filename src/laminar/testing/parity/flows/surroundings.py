@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,7 +126,7 @@ class Leave(Layer):
 
 
 def _linger(folder: str) -> None:
-    with signs.hold(folder, "thread"):
+    with signs.hold(folder, "thread"), suppress(AssertionError):
         signs.until("released", lambda: signs.count(folder, "released"))
 
 
