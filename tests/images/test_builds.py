@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from workshop import Workshop
 
 import laminar
 from laminar import Image
-from laminar.errors import FlowError, ImageBuildError
+from laminar.errors import FlowError, ImageBuildError, ImageError
 
 ASK = (
     "import json, os, sys, laminar, laminar.testing;"
@@ -271,6 +273,28 @@ def test_two_processes_that_build_the_same_image_at_once_both_get_it(docker_work
     assert [process.returncode for process in both] == [0, 0]
     assert answers[0] == answers[1]
     docker_workshop.within(answers[0].strip(), "cat /both")
+
+
+def test_buildkit_where_it_cannot_be_is_told(engine_named, tmp_path, monkeypatch):
+    monkeypatch.setenv("LAMINAR_IMAGE_BUILDER", "buildkit")
+    workshop = Workshop(engine_named("podman"), tmp_path, "none")
+    with pytest.raises(ImageError, match=r"BuildKit cannot be used.*LAMINAR_IMAGE_BUILDER=classic"):
+        workshop.ready(workshop.image())
+
+
+def test_who_gives_up_waiting_does_not_stop_the_build_for_the_others(docker_workshop):
+    image = docker_workshop.image().with_env_vars({"WAITED": "for"})
+
+    async def give_up(made):
+        hasty = asyncio.ensure_future(made.ready(image))
+        patient = asyncio.ensure_future(made.ready(image))
+        while not docker_workshop.lines:
+            await asyncio.sleep(0)
+        hasty.cancel()
+        return await patient
+
+    tag = docker_workshop.work(give_up)
+    assert docker_workshop.within(tag, "printenv WAITED") == "for"
 
 
 def test_a_setting_that_is_unknown_is_told_before_anything_is_asked(monkeypatch, docker_workshop):

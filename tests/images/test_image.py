@@ -69,6 +69,8 @@ def test_nothing_of_an_image_can_be_set():
         (lambda image: Image.from_debian_base(registry="not a registry"), "registry='not a registry'"),
         (lambda image: Image.from_registry(""), "uri=''"),
         (lambda image: Image.from_registry("a\nRUN evil"), "uri="),
+        (lambda image: Image.from_registry("Has/Upper"), "uri='Has/Upper'"),
+        (lambda image: Image.from_registry("image:"), "uri='image:'"),
         (lambda image: Image.from_dockerfile(""), "path=''"),
         (lambda image: Image.from_dockerfile(3), "path=3"),
         (lambda image: image.with_pip_packages(), r"with_pip_packages\(\) adds nothing"),
@@ -97,6 +99,21 @@ def test_nonsense_is_refused_where_it_is_written(make, words):
 def test_python_may_be_named_as_text_or_as_numbers():
     assert Image.from_debian_base((3, 12)) == Image.from_debian_base("3.12")
     assert Image.from_debian_base() == Image.from_debian_base(sys.version_info[:2])
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "python",
+        "pytorch/pytorch:2.0-cuda11.7",
+        "localhost:5000/a/b__c:1",
+        "Registry.Example.com/a-b",
+        f"python@sha256:{'0' * 64}",
+        f"sha256:{'0' * 64}",
+    ],
+)
+def test_whatever_names_an_image_is_accepted(uri):
+    assert Image.from_registry(uri).base.uri == uri
 
 
 def test_from_base_is_another_word_for_from_registry():

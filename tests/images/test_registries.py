@@ -175,6 +175,12 @@ def test_an_image_that_a_registry_does_not_have_is_told_in_its_words(docker_work
         docker_workshop.ready(f"{place}/some/image:1")
 
 
+@pytest.mark.parametrize("name", ["", "Bad Name", "a/b:"])
+def test_what_is_no_name_of_an_image_is_refused(docker_workshop, name):
+    with pytest.raises(FlowError, match="makes no sense"):
+        docker_workshop.ready(name)
+
+
 def test_a_registry_that_nobody_answers_for_is_told(workshop):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -159,7 +159,7 @@ class BuildKit(Builder):
 def _address(engine: aiodocker.Docker) -> str:
     """Give the address of an engine as the ``docker`` command takes it."""
     path = getattr(engine.connector, "path", None)  # aiodocker keeps only a stand-in for the address of a socket
-    return f"unix://{path}" if path else str(engine.docker_host)
+    return f"unix://{path}" if path else re.sub("^https?://", "tcp://", str(engine.docker_host))
 
 
 async def choose(engine: aiodocker.Docker, wanted: str | None) -> Builder:

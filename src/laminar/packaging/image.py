@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 #: What ``with_uv_project`` can install.
 DEPENDENCIES_ONLY, INSTALL_PROJECT = "dependencies_only", "install_project"
+#: Names of images, by https://github.com/distribution/reference: registry, path, tag, digest.
+REFERENCE = (
+    r"([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+((\.|_{1,2}|-+|/)[a-z0-9]+)*"
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@[a-z0-9+._-]+:[0-9a-f]{32,})?"
+)
 
 
 class Debian(Value, frozen=True):
@@ -203,7 +208,7 @@ class Image(Buildable, frozen=True):
         Raises:
             FlowError: An argument makes no sense.
         """
-        return cls(Named(_match(uri, r"[A-Za-z0-9][\w.:/@-]*", "uri", "python:3.12-slim")), registry, name)
+        return cls(Named(_match(uri, REFERENCE, "uri", "python:3.12-slim")), registry, name)
 
     from_base = from_registry
 

@@ -84,7 +84,7 @@ class Images:
             The name by which the engine knows it.
 
         Raises:
-            FlowError: A file that an image needs is missing.
+            FlowError: A file that an image needs is missing, or the name is none.
             ImageBuildError: A step of its build failed.
             ImageNotFoundError: There is no such image.
             ImagePullError: The registry refused, or did not answer.
@@ -117,6 +117,7 @@ class Images:
         return name
 
     async def _named(self, name: str) -> str:
+        Image.from_registry(name)  # refuses what is no name
         if await registries.there(self._engine, name) is None:
             self._tell(f"Pulling the image {name}.")
             await registries.pull(self._engine, name, self._tell)

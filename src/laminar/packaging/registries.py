@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: Seconds in which a registry has to say something.
 PATIENCE = 8.0
 ABSENT = re.compile(r"not found|manifest unknown|does not exist|name unknown|no such image|denied", re.IGNORECASE)
-REFUSED = re.compile(r"unauthorized|authentication required|forbidden|no basic auth|401|403", re.IGNORECASE)
+REFUSED = re.compile(r"unauthorized|authentication required|forbidden|no basic auth|\b40[13]\b", re.IGNORECASE)
 
 
 async def there(engine: aiodocker.Docker, image: str) -> dict[str, Any] | None:
