@@ -1,5 +1,10 @@
 """Resume: split by split, in this process and in another, with code that has changed, and with blobs that are gone."""
 
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +12,7 @@ import pytest
 
 from laminar import Flow, Layer, Parameters
 from laminar.configurations import hooks, layers
+from laminar.exceptions import RunHeldError
 
 
 class Switch:
@@ -436,3 +442,42 @@ def _key(run: str, layer: str, index: int = 0) -> Any:
     from laminar.model.ids import ActionKey
 
     return ActionKey("F", run, layer, index)
+
+
+def held_from_elsewhere(root: Path, run: str, lease: float) -> None:
+    """Let a scheduler of another machine hold a failed run, for so many seconds."""
+    with contextlib.closing(sqlite3.connect(root / "ledger.db")) as ledger, ledger:
+        ledger.execute("DROP TRIGGER IF EXISTS runs_final")
+        ledger.execute(
+            "UPDATE runs SET place = 'another/machine', host = 'another', state = 'RUNNING', lease = ? WHERE run = ?",
+            (time.time() + lease, run),
+        )
+
+
+def failed(local: Callable[..., Any], kind: type[Flow], run: str) -> Any:
+    flow = local(kind)
+    with pytest.raises(ValueError, match="broken"):
+        flow(execution=run, items=[1])
+    return flow
+
+
+def test_a_holder_that_cannot_be_seen_is_outwaited(local, tmp_path) -> None:
+    switch = Switch()
+    switch.broken = {1}
+    flow = failed(local, flow_of(switch), "run")
+    held_from_elsewhere(tmp_path / "store", "run", 0.5)
+    switch.broken = set()
+    flow.execution("run").resume()
+    assert flow.execution("run").finished
+
+
+def test_a_holder_that_cannot_be_seen_but_extends_its_lease_keeps_the_run(local, tmp_path) -> None:
+    switch = Switch()
+    switch.broken = {1}
+    flow = failed(local, flow_of(switch), "run")
+    held_from_elsewhere(tmp_path / "store", "run", 100)
+    beat = threading.Timer(0.3, held_from_elsewhere, (tmp_path / "store", "run", 200))
+    beat.start()
+    with pytest.raises(RunHeldError, match="held by process"):
+        flow.execution("run").resume()
+    beat.join()

@@ -46,6 +46,8 @@ __all__ = ["Order", "exception_of", "run"]
 
 LEDGER = "ledger.db"
 LOGS = "logs"
+#: Seconds between looks at a lease whose end is waited for.
+GLANCE = 0.1
 #: Begins what an error says about how to go on.
 RESUME = "Resume with: "
 
@@ -70,6 +72,8 @@ class Order(Value, frozen=True):
         source: The file it was started with, or ``-m`` and the name of a module.
         places: The containers and resources that its actions ask for, as far as they are known.
         mounts: Folders of the datastore.
+        server: Address that must be reached to use the datastore; None if it lies in folders.
+        extras: Extras of laminar that the datastore needs.
     """
 
     program: Program
@@ -88,6 +92,8 @@ class Order(Value, frozen=True):
     source: str | None
     places: Sequence[tuple[Placement, Resources]]
     mounts: Sequence[str]
+    server: str | None
+    extras: tuple[str, ...]
 
 
 def run(order: Order) -> Summary:
@@ -211,7 +217,25 @@ class _Run:
                 "Go on with it by resume(), or choose another id."
             )
         resume = order.resume or not begun
+        if order.resume:
+            self._outwait()
         return ledger.claim(program.space, program.run, self._holder, order.source, resume=resume)
+
+    def _outwait(self) -> None:
+        """Wait for the end of the lease of a holder that cannot be seen from here, such as one in another container.
+
+        One that lives extends it meanwhile; that it holds the run is then for :meth:`Ledger.claim` to say.
+        """
+        ledger, program = self._state.ledger, self._program
+        first = found = ledger.find(program.space, program.run)
+        while found is not None and first is not None and found.held(time.time()) and found.holder.alive() is None:
+            if found.lease != first.lease:
+                return
+            if found is first:
+                left = found.lease - time.time()
+                self._observer.notice(f"{found.holder} may have died: waits {left:.0f} s for the end of its lease")
+            time.sleep(GLANCE)
+            found = ledger.find(program.space, program.run)
 
     def _drive(self) -> Summary:
         order, program = self._order, self._program
@@ -272,8 +296,9 @@ class _Run:
             folder=folder,
             places=order.places,
             mounts=list(dict.fromkeys([self._state.folder, *order.mounts])),
+            server=order.server,
             state=self._state.folder,
-            packaging=Packer(order.code.script, self._state.logs),
+            packaging=Packer(order.code.script, self._state.logs, order.extras),
             held=self._state.held,
             tell=lambda line: self._events.put(Notice(line)),
         )
