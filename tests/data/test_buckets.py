@@ -190,7 +190,7 @@ def test_a_bucket_that_cannot_be_written_is_an_error_before_anything_runs(
             (tmp_path / "ran").touch()
 
     datastore = datastores.S3(root="s3://no-such-bucket/laminar", **s3_options)
-    with pytest.raises(StorageError, match=r"s3://no-such-bucket/laminar.*404 Not Found\. See that bucket"):
+    with pytest.raises(StorageError, match=r"s3://no-such-bucket/laminar.*404 Not Found\. See that address, bucket"):
         NeverFlow(datastore=datastore, executor=executors.Thread())()
     assert not (tmp_path / "ran").exists()
 

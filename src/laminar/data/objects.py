@@ -8,13 +8,14 @@ import itertools
 import os
 import tempfile
 import time
+from contextlib import contextmanager, suppress
 
 from laminar.data.contract import Blobs, Upload
 from laminar.errors import FlowError, StorageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any, BinaryIO
 
 _counter = itertools.count()
@@ -24,6 +25,9 @@ ASK_EACH = 20
 _users: set[int] = set()
 #: Variables that name a server in place of Amazon's.
 ENDPOINTS = ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
+#: Seconds to get through to a server, seconds to try again while it has not answered once, and seconds for its first
+#: answer. Once it has answered, the client has all the patience that it likes to have: minutes.
+CONNECT, TRY, FIRST = 3, 3, 4
 SCHEMES = ("s3://", "s3a://", "gs://", "az://", "azure://", "abfs://", "abfss://")
 
 
@@ -52,17 +56,47 @@ class ObjectBlobs(Blobs):
         self.root = root.rstrip("/")
         self.options = dict(options or {})
         self._connection: tuple[int, Any, Any] | None = None
+        self._answered = False
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the connection behind."""
-        return {"root": self.root, "options": self.options, "_connection": None}
+        return {"root": self.root, "options": self.options, "_connection": None, "_answered": False}
 
-    def _connected(self) -> tuple[Any, Any]:
+    @property
+    def server(self) -> str | None:
+        """Address of the server, if it is named."""
+        named = map(str, (*self.options.values(), *map(os.environ.get, ENDPOINTS)))
+        return next((address for address in named if address.startswith(("http://", "https://"))), None)
+
+    @contextmanager
+    def _asking(self, verb: str, path: str, size: int = 0, **limits: Any) -> Iterator[tuple[Any, Any]]:
+        """Give the client and the store for one question.
+
+        Raises:
+            FileNotFoundError: There is no such blob.
+            StorageError: It could not be answered.
+        """
         if self._connection is None or self._connection[0] != os.getpid():
-            self._connection = (os.getpid(), *self._connect())
-        return self._connection[1], self._connection[2]
+            self._connection, self._answered = (os.getpid(), *self._connect(**limits)), False
+        try:
+            yield self._connection[1:]
+        except FileNotFoundError as error:
+            self._hear()
+            if verb in ("read", "delete"):
+                raise
+            raise self._refused(verb, path, size, error) from error  # there is no such bucket
+        except Exception as error:
+            raise self._refused(verb, path, size, error) from error
+        self._hear()
 
-    def _connect(self) -> tuple[Any, Any]:
+    def _hear(self) -> None:
+        """Have patience from now on."""
+        if not self._answered:
+            self._connection, self._answered = (os.getpid(), *self._connect(retry=None)), True
+
+    def _connect(self, retry: int | None = TRY, **limits: Any) -> tuple[Any, Any]:
+        from datetime import timedelta  # loaded by the client anyway
+
         try:
             obstore = importlib.import_module("obstore")  # 8 ms and an extra: only for who uses a bucket
             stores = importlib.import_module("obstore.store")
@@ -77,17 +111,20 @@ class ObjectBlobs(Blobs):
                 "that into a layer or behind 'if flow:', or use executors.Process(method='spawn')."
             )
         _users.add(os.getpid())
-        addresses = map(str, (*self.options.values(), *map(os.environ.get, ENDPOINTS)))
-        client = {"allow_http": True} if any(address.startswith("http://") for address in addresses) else None
+        client = {name: timedelta(seconds=value) for name, value in {"connect_timeout": CONNECT, **limits}.items()}
+        plain = {"allow_http": True} if (self.server or "").startswith("http://") else {}
+        patience = None if retry is None else {"retry_timeout": timedelta(seconds=retry)}
         try:
-            return obstore, stores.from_url(self.root, config=self.options or None, client_options=client)
+            return obstore, stores.from_url(
+                self.root, config=self.options or None, client_options={**client, **plain}, retry_config=patience
+            )
         except Exception as error:
             raise FlowError(f"The datastore {self.root} cannot be used: {_reason(error)}") from error
 
     def _refused(self, verb: str, path: str, size: int, error: Exception) -> StorageError:
         amount = f" {size:,} bytes" if size else ""
         what = f"{verb}{amount} at {self.where(path)}"
-        return StorageError(f"Could not {what}: {_reason(error)} See that bucket and credentials are right.")
+        return StorageError(f"Could not {what}: {_reason(error)} See that address, bucket and credentials are right.")
 
     def prepare(self) -> None:
         """See that the bucket can be written.
@@ -95,36 +132,24 @@ class ObjectBlobs(Blobs):
         Raises:
             StorageError: It cannot, and why.
         """
-        self.write(".laminar", b"laminar")
+        mark = b"laminar"
+        with self._asking("write", ".laminar", len(mark), timeout=FIRST) as (obstore, store):
+            obstore.put(store, ".laminar", mark)
 
     def read(self, path: str) -> bytes:
         """Read a blob."""
-        obstore, store = self._connected()
-        try:
+        with self._asking("read", path) as (obstore, store):
             return bytes(obstore.get(store, path).bytes())
-        except FileNotFoundError:
-            raise
-        except Exception as error:
-            raise self._refused("read", path, 0, error) from error
 
     def open(self, path: str) -> BinaryIO:
         """Open a blob for reading; it is fetched in parts."""
-        obstore, store = self._connected()
-        try:
-            reader: BinaryIO = io.BufferedReader(_Stream(obstore.open_reader(store, path)), 1 << 20)
-        except FileNotFoundError:
-            raise
-        except Exception as error:
-            raise self._refused("read", path, 0, error) from error
-        return reader
+        with self._asking("read", path) as (obstore, store):
+            return io.BufferedReader(_Stream(obstore.open_reader(store, path)), 1 << 20)
 
     def write(self, path: str, data: bytes) -> None:
         """Write a blob."""
-        obstore, store = self._connected()
-        try:
+        with self._asking("write", path, len(data)) as (obstore, store):
             obstore.put(store, path, data)
-        except Exception as error:
-            raise self._refused("write", path, len(data), error) from error
 
     def append(self, path: str, line: bytes) -> None:
         """Add a line to a log: an object of its own below the log's name, since objects do not grow."""
@@ -140,21 +165,16 @@ class ObjectBlobs(Blobs):
 
     def send(self, path: str, file: BinaryIO, size: int) -> None:
         """Send a file, in parts if it is large."""
-        obstore, store = self._connected()
-        try:
+        with self._asking("write", path, size) as (obstore, store):
             obstore.put(store, path, file)
-        except Exception as error:
-            raise self._refused("write", path, size, error) from error
 
     def size(self, path: str) -> int | None:
         """Tell the size of a blob."""
-        obstore, store = self._connected()
         try:
-            return int(obstore.head(store, path)["size"])
+            with self._asking("read", path) as (obstore, store):
+                return int(obstore.head(store, path)["size"])
         except FileNotFoundError:
             return None
-        except Exception as error:
-            raise self._refused("read", path, 0, error) from error
 
     def missing(self, paths: Iterable[str]) -> set[str]:
         """List which of some blobs are not there, by a listing where that takes fewer requests."""
@@ -166,24 +186,16 @@ class ObjectBlobs(Blobs):
 
     def names(self, prefix: str) -> list[str]:
         """List the names below a prefix."""
-        obstore, store = self._connected()
         start = f"{prefix.strip('/')}/" if prefix else ""
-        try:
+        with self._asking("list", prefix) as (obstore, store):
             found = obstore.list_with_delimiter(store, start)
-        except Exception as error:
-            raise self._refused("list", prefix, 0, error) from error
         folders = [str(name).rstrip("/").rpartition("/")[2] for name in found["common_prefixes"]]
         return sorted({*folders, *(str(entry["path"]).rpartition("/")[2] for entry in found["objects"])})
 
     def delete(self, path: str) -> None:
         """Remove a blob."""
-        obstore, store = self._connected()
-        try:
+        with suppress(FileNotFoundError), self._asking("delete", path) as (obstore, store):
             obstore.delete(store, path)
-        except FileNotFoundError:
-            return
-        except Exception as error:
-            raise self._refused("delete", path, 0, error) from error
 
 
 def _reason(error: Exception) -> str:
