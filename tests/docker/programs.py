@@ -7,8 +7,12 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+from engines import Engine
 
 BEGINNING = """
     import json, os, signal, subprocess, sys, time
@@ -90,3 +94,39 @@ def artifacts(script: Path, *arguments: str, **options: Any) -> Any:
     found = told(script, *arguments, **options)
     assert "artifacts" in found, json.dumps(found, indent=1)
     return found["artifacts"]
+
+
+#: A function of programs by which a layer waits amid its work, having told the name of its machine.
+HOLD = """
+    def hold(folder):
+        with open(f"{folder}/told", "w") as file:
+            file.write(os.uname().nodename)
+        os.rename(f"{folder}/told", f"{folder}/held")
+        while not os.path.exists(f"{folder}/go"):
+            time.sleep(0.005)
+"""
+
+
+def inspected(engine: Engine, script: Path, folder: Path, **options: Any) -> tuple[str, Any]:
+    """Run a program of which a layer holds, and ask the engine about the container where it does.
+
+    Args:
+        engine: The engine.
+        script: The program.
+        folder: Where the layer holds.
+        **options: More for :func:`artifacts`.
+
+    Returns:
+        What the engine tells, and what the program tells in the end.
+    """
+    with ThreadPoolExecutor() as pool:
+        ending = pool.submit(artifacts, script, **options)
+        try:
+            while not (folder / "held").exists():
+                assert not ending.done(), ending.result()
+                time.sleep(0.005)
+            text = engine.docker("inspect", "--type", "container", (folder / "held").read_text())
+        finally:
+            folder.mkdir(exist_ok=True)
+            (folder / "go").touch()
+        return text, ending.result()

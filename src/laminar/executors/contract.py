@@ -76,6 +76,7 @@ class Host(Value, frozen=True):
             is the same for each scheduler of the run.
         places: The containers and resources that the actions of this run ask for, as far as they are known.
         mounts: Folders that attempts must see at their own paths.
+        server: Address that attempts must reach to use the datastore; None if that lies in the folders.
         state: Folder of what belongs to this installation, for what lasts from one run to the next.
         packaging: Makes images and bundles.
         held: Tells whether a scheduler that is alive holds a run: by its flow and its id.
@@ -90,6 +91,7 @@ class Host(Value, frozen=True):
     folder: str
     places: Sequence[tuple[Placement, Resources]] = ()
     mounts: Sequence[str] = ()
+    server: str | None = None
     state: str = ""
     packaging: Packaging | None = None
     held: Callable[[str, str], bool] = lambda space, run: False  # noqa: ARG005

@@ -72,6 +72,8 @@ class DataStore:
 
     #: Whether it can be used from outside the scheduler's process.
     shared: bool = True
+    #: Extras of laminar that it needs wherever it is used.
+    extras: tuple[str, ...] = ()
 
     def __init__(self, blobs: Blobs) -> None:
         """Use these blobs."""
@@ -128,6 +130,10 @@ class DataStore:
     def folders(self) -> list[str]:
         """List the folders of this machine that it uses, so that containers can be given them."""
         return []
+
+    def server(self) -> str | None:
+        """Give the address that must be reached to use it: its server's, or its own. None if it lies in folders."""
+        return None
 
     def environment(self) -> dict[str, str]:
         """Give the environment variables of this process that it reads, for processes that do not inherit them."""
@@ -192,6 +198,7 @@ class Memory(DataStore):
 class _Objects(DataStore):
     """Keep everything in a bucket."""
 
+    extras = ("cloud",)
     schemes: tuple[str, ...] = ()
     #: Starts of the names of the environment variables that the client reads.
     variables: tuple[str, ...] = ()
@@ -203,7 +210,13 @@ class _Objects(DataStore):
             raise FlowError(
                 f"{type(self).__name__}(root={root!r}) expects an address that starts with {' or '.join(self.schemes)}."
             )
-        super().__init__(ObjectBlobs(root, options))
+        objects = ObjectBlobs(root, options)
+        super().__init__(objects)
+        self._objects = objects
+
+    def server(self) -> str | None:
+        """Give the address of the server if it is named, else that of the bucket."""
+        return self._objects.server or self.root
 
     def environment(self) -> dict[str, str]:
         """Give the variables that hold address and credentials."""

@@ -69,6 +69,8 @@ def run(
         source=source.file_of(flow),
         places=program.places(),
         mounts=datastore.folders(),
+        server=datastore.server(),
+        extras=datastore.extras,
     )
     local.run(order)
 

@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 class Packer(Packaging):
     """Makes images and bundles by the packaging room, which is loaded when the first is asked for."""
 
-    def __init__(self, script: str | None, logs: str) -> None:
+    def __init__(self, script: str | None, logs: str, extras: tuple[str, ...]) -> None:
         """Begin with nothing made.
 
         Args:
             script: The script that was started, whose declared packages the automatic image has.
             logs: Folder for the output of builds.
+            extras: laminar's extras that images need.
         """
         self._script = script
+        self._extras = extras
         self._logs = logs
         self._images: Any = None
 
@@ -34,7 +36,7 @@ class Packer(Packaging):
         from laminar.packaging import images  # only who runs containers needs it
 
         if self._images is None:
-            self._images = images.Images(engine, tell, os.path.join(self._logs, "images"))
+            self._images = images.Images(engine, tell, os.path.join(self._logs, "images"), extras=self._extras)
         chosen = images.automatic(self._script) if wanted is None else wanted
         name: str = await self._images.ready(chosen)
         return name

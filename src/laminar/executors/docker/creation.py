@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from urllib.parse import urlsplit
 
 from laminar.errors import PlacementError
 from laminar.executors.interpreters import interpreter_options
@@ -201,6 +202,32 @@ def refuse_too_much(resources: Resources, engine: Engine, scratch: str) -> None:
         free = found.f_bavail * found.f_frsize / 1e6
         if megabytes(resources.disk, "disk") > free:
             raise PlacementError(f"disk={resources.disk!r} is more than the {free:.0f} MB that are free.{LESS}")
+
+
+def refuse_out_of_reach(server: str | None, network: str | None) -> None:
+    """See that containers may reach the datastore.
+
+    Args:
+        server: Address of its server; None if it needs none.
+        network: Name of the containers' network; None for the engine's own choice.
+
+    Raises:
+        PlacementError: They may not.
+    """
+    if server is None or network == "host" or (network or "").startswith("container:"):
+        return
+    if network == "none":
+        raise PlacementError(
+            f"The datastore is at {server}, and containers without a network cannot reach it. Leave out "
+            "Docker(network='none'), or use datastores.Local()."
+        )
+    name = urlsplit(server).hostname or ""
+    if name == "localhost" or name.startswith("127.") or name in ("::1", "0.0.0.0"):  # noqa: S104 - told, not bound
+        raise PlacementError(
+            f"The datastore is at {server}: in a container, {name} is the container itself. Share this machine's "
+            "network with containers: Docker(network='host'); or let the server listen on an address of this machine "
+            "that they reach too, and give that. They know this machine as host.docker.internal."
+        )
 
 
 LESS = " Ask for less in Container(…) or Resources(…), or use another machine."

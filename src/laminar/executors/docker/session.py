@@ -116,6 +116,7 @@ class DockerSession(Session):
         style = self.settings.copy_style or ("loaded_modules" if self._own is None else "none")
         self._packed = self.host.packaging.code(self.host.code, style)
         self._hosts = await self._host_names()
+        creation.refuse_out_of_reach(self.host.server, self.settings.network)
         for _, resources in self.host.places:
             creation.refuse_too_much(resources, self.engine, self.host.state)
         await self.pools.find()
@@ -171,9 +172,7 @@ class DockerSession(Session):
     def _stop(self, key: AttemptKey, grace: float) -> None:
         job = self._jobs.get(key)
         if job is not None:
-            job.watch.stopped = True
-            job.grace = grace
-            job.stopped.set()
+            job.stop(grace)
 
     async def _attempt(self, job: Job) -> None:
         """Run an attempt, whatever happens; its end is delivered exactly once."""
