@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
 from laminar.exceptions import AttemptTimeoutError, RunAbortedError
+from laminar.flows.datastores import Local
 from laminar.model.ids import new_run_id
 from laminar.testing.applicable import where
 from laminar.testing.parity.flows.resumed import First, Held, HeldFlow, Runs, TornFlow
-from laminar.testing.parity.lab import Live, Run
+from laminar.testing.parity.lab import Lab, Live, Run
 from laminar.testing.parity.samples import PlainError
 from laminar.testing.parity.subject import Subject
 
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from laminar.executors.contract import Executor
-    from laminar.testing.parity.lab import Lab
 
 
 class Endings(Subject):
@@ -119,6 +120,19 @@ class Endings(Subject):
         presser.join()
         assert flow.execution.status == "CANCELLED"
         lab.let_go("held")
+
+    def test_runs_of_one_id_in_two_datastores_do_not_meet(self, lab: Lab, executor: Executor, tmp_path: Path) -> None:
+        """They run at the same time, and each ends by itself."""
+        run, folder = new_run_id(), tmp_path / "other" / "signs"
+        live = Live(lab, lab.flow(HeldFlow), execution=run, **self._plain)
+        live.wait_for("held")
+        folder.mkdir(parents=True)
+        other = Lab(executor, Local(root=tmp_path / "other"), folder, Path(lab.cwd))
+        other.leave("released")
+        other.flow(HeldFlow)(execution=run, signs=other.signs, **self._plain)
+        assert (other.count("held"), lab.count("held")) == (1, 1)
+        lab.leave("released")
+        assert live.end() is None
 
     def test_what_a_layer_prints_can_be_read_while_it_runs(self, lab: Lab) -> None:
         """By ``laminar logs``."""
