@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: Seconds in which an engine must answer a first question.
 PATIENCE = 8.0
 #: What the client raises where nobody answers, or the answer breaks off.
-UNREACHABLE = (aiohttp.ClientError, OSError, asyncio.TimeoutError, ValueError)
+UNREACHABLE = (aiohttp.ClientError, asyncio.TimeoutError, ConnectionError)
 
 
 class Engine(Value, frozen=True):
@@ -65,7 +65,7 @@ async def connected(address: str | None = None) -> AsyncIterator[Engine]:
     where = address or find()
     try:
         client = aiodocker.Docker(url=where)
-    except (*UNREACHABLE, aiodocker.DockerError) as error:
+    except (*UNREACHABLE, OSError, ValueError, aiodocker.DockerError) as error:
         raise _unreachable(where, error) from error
     async with client:
         yield await _ask(client, where or client._connection_info)

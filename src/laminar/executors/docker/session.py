@@ -11,7 +11,7 @@ import threading
 import aiodocker
 
 from laminar.containers.engine import UNREACHABLE, Engine, connected, running_in
-from laminar.errors import EngineError, EngineNotReachableError, LaminarError, PlacementError
+from laminar.errors import EngineError, EngineNotReachableError, LaminarError, PlacementError, StorageError
 from laminar.executors.contract import Session
 from laminar.executors.docker import creation, orders
 from laminar.executors.docker.cold import Box
@@ -19,6 +19,7 @@ from laminar.executors.docker.contract import Job
 from laminar.executors.docker.creation import Mounts, Wanted
 from laminar.executors.docker.leftovers import Leftovers
 from laminar.executors.docker.pools import Pools
+from laminar.host import files
 from laminar.model.action import Attempt, Ended, SessionLost, SessionReady, Started
 from laminar.model.states import Outcome
 
@@ -98,7 +99,7 @@ class DockerSession(Session):
                 await self._end()
                 if not main.cancelled():
                     main.result()
-        except (LaminarError, aiodocker.DockerError, *UNREACHABLE) as error:
+        except Exception as error:
             self.host.deliver(SessionLost(self.explain(error)))
             await self._closing.wait()
 
@@ -140,7 +141,7 @@ class DockerSession(Session):
             return placement.image
         if self.settings.image is not None:
             return self.settings.image
-        return None if self._own is None else self._own["Config"]["Image"]
+        return None if self._own is None else self._own["Image"]
 
     async def image_of(self, placement: Placement) -> str:
         """Give the name of the image of a placement, which the engine then has; asked for once, built once.
@@ -179,7 +180,7 @@ class DockerSession(Session):
         request = job.request
         try:
             ended = await self._run(job)
-        except (LaminarError, aiodocker.DockerError, *UNREACHABLE) as error:
+        except Exception as error:
             ended = self.refusal(job, error)
         except asyncio.CancelledError:
             job.watch.stopped = True
@@ -201,7 +202,7 @@ class DockerSession(Session):
         request = job.request
         image = await self.image_of(request.placement)
         creation.refuse_too_much(request.resources, self.engine, self.host.state)
-        digest = self._digest(request, image)
+        digest = self._digest(request, await self.image_id(image))
         assert self._leftovers is not None
         box = await self._leftovers.take(job, digest)
         policy = self.policy(request.placement)
@@ -275,11 +276,6 @@ class DockerSession(Session):
         return self._packed.digest
 
     @property
-    def epoch(self) -> int:
-        """Under which this scheduler holds the run."""
-        return int(self.host.label.rpartition("/")[2])
-
-    @property
     def installation(self) -> str:
         """Where this scheduler's ledger lies, as a hash."""
         return self.host.label.split("/")[2]
@@ -306,8 +302,14 @@ class DockerSession(Session):
             return error
         if isinstance(error, aiodocker.DockerError):
             return _explained(error.message, self.engine.address)
-        where = self.settings.engine or "its socket"
-        return EngineNotReachableError(f"The container engine at {where} stopped answering: {error}. Start it again.")
+        if isinstance(error, UNREACHABLE):
+            return EngineNotReachableError(
+                f"The container engine at {self.engine.address} stopped answering: {error}. Start it again, and resume."
+            )
+        if isinstance(error, OSError) and error.filename is not None:
+            reason = error.strerror or type(error).__name__
+            return StorageError(f"Could not write {error.filename}: {reason}.{files.room(error.filename)}")
+        return error
 
     async def _end(self) -> None:
         """Remove what still runs, and wait until all is gone."""
