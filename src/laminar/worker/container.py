@@ -157,8 +157,8 @@ class _Keeper:
         return bool(notes)
 
     def _start(self, label: str, path: str) -> None:
-        if not os.path.exists(path):
-            return  # withdrawn
+        if not os.path.exists(path) or self._knows(path):
+            return  # withdrawn, or told again by a scheduler that takes over
         attempt = _order(path)
         code = self._codes.get(label)
         if code is None:
@@ -166,6 +166,11 @@ class _Keeper:
         request = attempt.request
         code.requests[request.key] = (path, request)
         self._tell(code, "start", request)
+
+    def _knows(self, path: str) -> bool:
+        """Tell whether an order runs, or has ended."""
+        running = any(order == path for code in self._codes.values() for order, _ in code.requests.values())
+        return running or orders.read_end(orders.manifest_of(path)) is not None
 
     def _load(self, label: str, attempt: Attempt) -> _Code:
         """Start the warm parent of a run."""
@@ -193,6 +198,7 @@ class _Keeper:
             for key, (order, _) in code.requests.items():
                 if order == path:
                     self._tell(code, "stop", key, grace)
+                    return
 
     def _leave(self, run: str) -> None:
         for label, code in self._codes.items():

@@ -113,7 +113,7 @@ class Box:
         await job.stopped.wait()
         if job.grace > 0:
             await self.kill("SIGTERM")
-            await asyncio.sleep(job.grace)
+            await job.grace_is_over()
         await self.kill("SIGKILL")
 
     async def kill(self, signal: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from laminar.executors.outcomes import Watch
 
@@ -79,3 +80,17 @@ class Job:
         self.watch = Watch(request)
         self.grace = 0.0
         self.stopped = asyncio.Event()
+        self._killed = asyncio.Event()
+
+    def stop(self, grace: float) -> None:
+        """Ask it to end, and have it killed after the grace; asked again without grace, it is killed at once."""
+        self.watch.stopped = True
+        self.grace = grace
+        self.stopped.set()
+        if grace <= 0:
+            self._killed.set()
+
+    async def grace_is_over(self) -> None:
+        """Wait until the attempt is to be killed."""
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._killed.wait(), self.grace)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from laminar.executors.docker.orders import Placed
     from laminar.model.ids import ActionKey
 
+#: States of a container whose processes live.
+RUNNING = ("running", "paused", "stopping")
+
 
 class Leftovers:
     """Attempts of this run that earlier schedulers have started and not seen end."""
@@ -27,47 +30,50 @@ class Leftovers:
         session: SessionContract,
         placed: Iterable[Placed],
         names: set[str],
-        stay: Callable[[str, str], Box | None],
+        stay: Callable[[Placed], Box | None],
     ) -> None:
         """Take what was found.
 
         Args:
             session: Who asks.
             placed: Where attempts were.
-            names: The containers of this run that exist.
-            stay: Gives the attempt of a manifest in a warm container, by that container's name.
+            names: The containers of this run that run.
+            stay: Gives an attempt in a warm container, and keeps its room there.
         """
         self._session = session
         self._stay = stay
         self._names = names
-        self._placed: dict[ActionKey, Placed] = {}
+        self._placed: dict[ActionKey, tuple[Placed, Box | None]] = {}
         for one in sorted(placed, key=lambda one: (one.key.epoch, one.key.number)):
-            self._placed[one.key.action] = one
+            self._placed[one.key.action] = (one, self._box(one))
 
     @classmethod
-    async def found(cls, session: SessionContract, stay: Callable[[str, str], Box | None]) -> Leftovers:
+    async def found(cls, session: SessionContract, stay: Callable[[Placed], Box | None]) -> Leftovers:
         """Look for them, and remove the containers of runs of this installation that no scheduler holds."""
         rows = await listed(session, creation.RUN)
         run, flow = session.host.label.split("/")[:2]
-        names = set()
-        for name, labels in rows.items():
+        names: set[str] = set()
+        dead: set[str] = set()
+        for name, (labels, runs) in rows.items():
             if (labels[creation.RUN], labels[creation.FLOW]) == (run, flow):
-                names.add(name)
+                (names if runs else dead).add(name)
             elif not session.host.held(labels[creation.FLOW], labels[creation.RUN]):
                 session.host.tell(f"removes container {name}, which an earlier run has left")
                 session.chore(Box(session, name, "", None).remove())
         placed = orders.read_placed(session.host.folder)
-        for name in names - {one.container for one in placed}:
+        wanted = {
+            one.container for one in placed if one.container in names or orders.read_end(one.manifest) is not None
+        }
+        for name in (names | dead) - wanted:
             session.chore(Box(session, name, "", None).remove())
         return cls(session, placed, names, stay)
 
     async def take(self, job: Job, digest: str) -> Box | None:
         """Take back the attempt of an action, if it would be started the same way, and runs or has ended well."""
         request = job.request
-        placed = self._placed.pop(request.key.action, None)
+        placed, box = self._placed.pop(request.key.action, (None, None))
         if placed is None:
             return None
-        box = self._box(placed)
         if placed.digest != digest or (box is None and orders.read_end(placed.manifest) is None):
             await self._forget(placed, box)
             return None
@@ -77,7 +83,7 @@ class Leftovers:
 
     def _box(self, placed: Placed) -> Box | None:
         if placed.kept:
-            return self._stay(placed.container, placed.manifest)
+            return self._stay(placed)
         if placed.container in self._names:
             return Box(self._session, placed.container, placed.manifest, f"{placed.manifest}.code")
         return None
@@ -90,15 +96,18 @@ class Leftovers:
     async def close(self) -> None:
         """End what this run has not asked for again."""
         while self._placed:
-            _, placed = self._placed.popitem()
-            await self._forget(placed, self._box(placed))
+            _, (placed, box) = self._placed.popitem()
+            await self._forget(placed, box)
 
 
-async def listed(session: SessionContract, label: str) -> dict[str, Mapping[str, str]]:
-    """List the containers of this installation, dead ones too, that bear a label: their labels by their names."""
+async def listed(session: SessionContract, label: str) -> dict[str, tuple[Mapping[str, str], bool]]:
+    """List the containers of this installation that bear a label: by their names, their labels and whether they run.
+
+    One that was made and not started, since its scheduler died between, does not run.
+    """
     wanted = json.dumps({"label": [f"{creation.INSTALLATION}={session.installation}", label]})
     rows: list[Any] = await session.engine.client.containers.list(all="true", filters=wanted)
-    return {row["Names"][0].lstrip("/"): row["Labels"] for row in rows}
+    return {(row["Names"] or [row["Id"]])[0].lstrip("/"): (row["Labels"], row["State"] in RUNNING) for row in rows}
 
 
 def _rename(log: str, to: str) -> None:

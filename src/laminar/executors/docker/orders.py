@@ -81,6 +81,11 @@ def order_path(manifest: str) -> str:
     return f"{manifest}.order"
 
 
+def manifest_of(order: str) -> str:
+    """Name the manifest that belongs to an order."""
+    return order.removesuffix(".order")
+
+
 def write_order(attempt: Attempt) -> str:
     """Write an order; gives its path."""
     path = order_path(attempt.request.manifest)

@@ -11,9 +11,8 @@ import fcntl
 import hashlib
 import json
 import os
+import time
 from collections import deque
-
-import aiodocker
 
 from laminar.errors import LaminarError
 from laminar.executors.docker import creation, orders
@@ -103,6 +102,7 @@ class Warm:
         if self._ready:
             return
         digest = self._session.code_digest
+        orders.write_holder(self.folder, run)
         if digest:
             for name in os.listdir(self.code_folder):
                 private.remove(os.path.join(self.code_folder, name))
@@ -127,7 +127,7 @@ class Stay(Box):
     """An attempt in a warm container, as a container of its own would be."""
 
     def __init__(self, session: SessionContract, warm: Warm, manifest: str, left: Callable[[Warm], None]) -> None:
-        """Name an attempt in a container; it takes room from :meth:`finish` on.
+        """Name an attempt in a container; it takes room there from :meth:`enter` on.
 
         Args:
             session: Whose it is.
@@ -138,15 +138,30 @@ class Stay(Box):
         super().__init__(session, warm.name, manifest, None)
         self._warm = warm
         self._left = left
+        self._inside = False
+
+    def enter(self) -> None:
+        """Take room in the container, once."""
+        self._warm.live += not self._inside
+        self._inside = True
+
+    def _leave(self) -> None:
+        """Give back the room."""
+        self._warm.live -= self._inside
+        self._inside = False
+        self._left(self._warm)
 
     async def finish(self, job: Job) -> Ended:
-        """Wait for the end of the attempt, stop it when that is asked, and give back its room."""
-        self._warm.live += 1
+        """Wait for the end of the attempt, stop it when that is asked, and give back its room.
+
+        Raises:
+            IdledOutError: It had not begun.
+        """
+        self.enter()
         try:
             return await super().finish(job)
         finally:
-            self._warm.live -= 1
-            self._left(self._warm)
+            self._leave()
 
     async def gone(self) -> None:
         """Wait until the container has stopped."""
@@ -155,10 +170,16 @@ class Stay(Box):
     async def stop(self, job: Job) -> None:
         """Once it is asked for: have the attempt stopped; kill the container if that is not done in time."""
         await job.stopped.wait()
-        self._warm.note("stop", orders.order_path(self.manifest), job.grace)
-        await asyncio.sleep(job.grace + SLACK)
+        self._ask_to_stop(job.grace)
+        if job.grace > 0:
+            await job.grace_is_over()
+            self._ask_to_stop(0.0)
+        await asyncio.sleep(SLACK)
         self._warm.doomed = True
         await self.kill("SIGKILL")
+
+    def _ask_to_stop(self, grace: float) -> None:
+        self._warm.note("stop", orders.order_path(self.manifest), grace)
 
     async def ended(self, job: Job, end: End | None) -> Ended:
         """Tell how the attempt ended.
@@ -174,10 +195,20 @@ class Stay(Box):
         return await super().ended(job, end)
 
     async def remove(self) -> None:
-        """Forget the attempt; one that has not ended takes the container with it."""
-        if orders.read_end(self.manifest) is None:
+        """Forget the attempt; one that lives is killed, and if that cannot be done in time, the container with it."""
+        if not await self._ended_by_force():
             await self._warm.remove()
         orders.forget(self.manifest)
+        self._leave()
+
+    async def _ended_by_force(self) -> bool:
+        """Have the attempt killed unless it has ended; tell whether it has."""
+        if self._warm.usable and orders.read_end(self.manifest) is None:
+            self._ask_to_stop(0.0)
+            began = time.monotonic()
+            while self._warm.usable and orders.read_end(self.manifest) is None and time.monotonic() < began + SLACK:
+                await asyncio.sleep(orders.patience(time.monotonic() - began))
+        return orders.read_end(self.manifest) is not None
 
 
 class Pool:
@@ -195,7 +226,8 @@ class Pool:
 
     async def fill(self) -> None:
         """Start the fewest that there must be."""
-        fewest, _ = self._policy.bounds()
+        fewest, most = self._policy.bounds()
+        self.boxes += self._pools.idle(self._key, most)
         missing = fewest - len(self.boxes) - self._starting
         await asyncio.gather(*(self._start() for _ in range(missing)))
 
@@ -204,7 +236,7 @@ class Pool:
         _, most = self._policy.bounds()
         while not job.stopped.is_set():
             self.boxes = [box for box in self.boxes if box.usable]
-            self.boxes += self._pools.idle(self._key)
+            self.boxes += self._pools.idle(self._key, most - len(self.boxes) - self._starting)
             free = [box for box in self.boxes if box.live < self._policy.concurrency]
             box = min(free, key=lambda box: box.live, default=None)
             if box is None and len(self.boxes) + self._starting < most:
@@ -242,6 +274,8 @@ class Pool:
             return box
         finally:
             self._starting -= 1
+            for _ in range(self._policy.concurrency):
+                self.wake()
 
 
 class Pools:
@@ -272,9 +306,9 @@ class Pools:
             box = self._take(name)
             if box is None:
                 continue
-            if name in rows and await self._runs(name):
+            if name in rows and rows[name][1]:
                 box.take_over(self._run)
-                self._idle.setdefault(rows[name][creation.POOL], []).append(box)
+                self._idle.setdefault(rows[name][0][creation.POOL], []).append(box)
             else:
                 del self._held[name]
                 box.let_go()
@@ -288,25 +322,28 @@ class Pools:
         box = self._held[name] = Warm(self._session, folder, lock)
         return box
 
-    async def _runs(self, name: str) -> bool:
-        try:
-            state = (await self._session.engine.client.containers.container(name).show())["State"]
-        except aiodocker.DockerError:
-            return False
-        return bool(state["Running"])
-
-    def idle(self, key: str) -> list[Warm]:
-        """Give the containers of a kind that were up before, once."""
-        return self._idle.pop(key, [])
+    def idle(self, key: str, most: int) -> list[Warm]:
+        """Give containers of a kind that were up before, each once, up to a number."""
+        found = self._idle.get(key, [])
+        taken = [found.pop() for _ in range(min(most, len(found)))]
+        return [box for box in taken if box.usable]
 
     def _left(self, _: Warm) -> None:
         for pool in self._pools.values():
             pool.wake()
 
-    def stay(self, name: str, manifest: str) -> Stay | None:
-        """Give the attempt of an earlier scheduler in a container that is up."""
-        box = self._held.get(name)
-        return None if box is None else Stay(self._session, box, manifest, self._left)
+    def stay(self, placed: orders.Placed) -> Stay | None:
+        """Give the attempt of an earlier scheduler in a container that is up.
+
+        Whether that scheduler came to tell the container of it is not known, so the container is told again.
+        """
+        box = self._held.get(placed.container)
+        if box is None:
+            return None
+        stay = Stay(self._session, box, placed.manifest, self._left)
+        stay.enter()
+        box.note("start", f"{self._run}{placed.key.epoch}", orders.order_path(placed.manifest))
+        return stay
 
     async def fill(self) -> None:
         """Start the fewest containers that the layers' policies ask for."""
@@ -322,6 +359,8 @@ class Pools:
             pool = await self._pool(request.placement, request.resources, policy, image)
             box = await pool.acquire(job)
             if box is None:
+                return Ended(request.key, Outcome.CANCELLED, detail="it was stopped before it had a container")
+            if job.stopped.is_set():
                 return Ended(request.key, Outcome.CANCELLED, detail="it was stopped before it had a container")
             try:
                 return await self._run_in(box, job, digest)
