@@ -27,6 +27,18 @@ PATIENCE = 8.0
 UNREACHABLE = (aiohttp.ClientError, asyncio.TimeoutError, ConnectionError)
 
 
+class _Client(aiodocker.Docker):
+    """The client, but that it tells an engine that is away from one that refuses: it raises DockerError for both."""
+
+    async def _do_query(self, *arguments: Any, **options: Any) -> aiohttp.ClientResponse:
+        try:
+            return await super()._do_query(*arguments, **options)
+        except aiodocker.DockerError as error:
+            if isinstance(error.__context__, aiohttp.ClientConnectionError):
+                raise error.__context__ from None
+            raise
+
+
 class Engine(Value, frozen=True):
     """A container engine that has answered.
 
@@ -64,7 +76,7 @@ async def connected(address: str | None = None) -> AsyncIterator[Engine]:
     """
     where = address or find()
     try:
-        client = aiodocker.Docker(url=where)
+        client = _Client(url=where)
     except (*UNREACHABLE, OSError, ValueError, aiodocker.DockerError) as error:
         raise _unreachable(where, error) from error
     async with client:
@@ -140,15 +152,17 @@ def _unreachable(address: str | None, error: BaseException | None) -> EngineNotR
         "Start Docker (systemctl start docker, or Docker Desktop) or Podman (systemctl --user start podman.socket), "
         "or name its socket by DOCKER_HOST=unix:///path/to.sock."
     )
-    if error is not None:
-        reason = str(error) or type(error).__name__
-        return EngineNotReachableError(f"No container engine answers at {address or 'its context'}: {reason}. {remedy}")
-    closed = [path for path in sockets() if os.path.exists(path)]
-    if closed:
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    closed = [path for path in sockets() if os.path.exists(path)] if error is None else [address or "its context"]
+    if closed and isinstance(cause, (PermissionError, type(None))):
         return EngineNotReachableError(
             f"This user may not use the container engine at {closed[0]}. Add the user to the group of that socket "
             f"(usermod -aG docker {os.environ.get('USER', 'USER')}, then log in again), or use a rootless engine."
         )
+    if cause is not None:
+        reason = (isinstance(cause, OSError) and cause.strerror) or str(cause) or "it does not answer"
+        where = address or "its context"
+        return EngineNotReachableError(f"No container engine answers at {where}: {reason.rstrip('.')}. {remedy}")
     return EngineNotReachableError(f"There is no container engine: no DOCKER_HOST, and no socket of one. {remedy}")
 
 
