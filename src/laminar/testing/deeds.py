@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -10,7 +11,6 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from laminar.host import processes
 from laminar.model.action import Entry, EntryRef, Manifest, Output, Ref
 from laminar.settings import current
 from laminar.worker.failures import describe
@@ -157,7 +157,7 @@ def found_a_family(folder: str, names: list[str], then: str) -> None:
     """Start processes that hide, each in its own way, then do something.
 
     Args:
-        folder: Takes a file for each of them, named as it is, with its process number and start.
+        folder: Takes a file for each of them, named as it is, which it holds locked while it lives.
         names: ``child``, ``session`` (leads a session), ``orphan`` (its parent is gone), ``bare`` (a session leader
             without variables) or ``deaf`` (takes no hint to end).
         then: ``wait`` to be stopped, or ``return``, ``leave`` or ``die``.
@@ -187,10 +187,10 @@ def hide(folder: str, name: str) -> NoReturn:
             signal.signal(number, signal.SIG_IGN)
     private = os.path.join(os.path.dirname(folder), f"{name}.part")
     with open(private, "w") as file:
-        file.write(f"{os.getpid()} {processes.start_time(os.getpid())}")
-    os.rename(private, os.path.join(folder, name))
-    while True:
-        time.sleep(60)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        os.rename(private, os.path.join(folder, name))
+        while True:
+            time.sleep(60)
 
 
 def orphan(folder: str, name: str) -> None:

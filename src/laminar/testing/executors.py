@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import queue
 import signal
@@ -21,6 +22,7 @@ from laminar.model.code import Code
 from laminar.model.ids import ActionKey, AttemptKey, new_run_id
 from laminar.model.policies import Resources
 from laminar.model.states import Outcome
+from laminar.runs.packing import Packer
 from laminar.testing import deeds
 from laminar.testing.applicable import Applicable, where
 from laminar.worker.capture import Capture, captured
@@ -52,8 +54,11 @@ class Bench:
             call=self._call,
             code=Code(None, None, (), tuple(sys.path), tuple(sys.argv), os.getcwd()),
             entry=deeds.ENTRY,
-            label=f"{self.run}/Suite/1",
+            label=f"{self.run}/Suite/{self.run}/1",
             folder=str(folder / "private"),
+            mounts=[str(folder)],
+            state=str(folder),
+            packaging=Packer(None, str(folder / "logs"), ()),
         )
         self._entered = False
         self.session = executor.open(host)
@@ -127,11 +132,16 @@ def until(what: str, condition: Any) -> None:
 
 
 def alive(folder: Path) -> dict[str, bool]:
-    """Tell which processes that have left a sign in a folder are alive."""
+    """Tell which processes that have left a sign in a folder are alive, on this machine or in its containers."""
     found = {}
     for sign in folder.iterdir():
-        pid, _, started = sign.read_text().partition(" ")
-        found[sign.name] = processes.start_time(int(pid)) == started
+        with sign.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                found[sign.name] = True
+            else:
+                found[sign.name] = False
     return found
 
 
@@ -140,11 +150,13 @@ class ExecutorConformance(Applicable):
 
     Attributes:
         isolated: Whether each attempt has a process of its own, which can be killed and may die.
+        in_place: Whether attempts run in the scheduler's working directory, with its arguments.
         hidden: The ways to hide that a process started by an attempt may use and still be found; see
             :func:`laminar.testing.deeds.found_a_family`.
     """
 
     isolated = True
+    in_place = True
     hidden: tuple[str, ...] = ("child", "session", "orphan", "bare", "deaf")
 
     @pytest.fixture
@@ -234,7 +246,7 @@ class ExecutorConformance(Applicable):
         assert bench.log(keys[0]) == "from beneath\nbare\n"
         assert bench.log(keys[1]) == "last words"
 
-    @where(isolated=True)
+    @where(isolated=True, in_place=True)
     def test_an_attempt_sees_where_it_was_started(self, bench: Bench) -> None:
         """Its variables, the folder and arguments of the scheduler, and no input."""
         env = {"SUITE_VARIABLE": "value", "LAMINAR_LAYER_NAME": "Deed"}
