@@ -1,4 +1,4 @@
-"""A gate before an engine's socket: it passes on all that is said, and kills who speaks at a chosen word."""
+"""A gate before an engine's socket: it passes on all that is said, and at a chosen word kills who speaks, or waits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Gate:
-    """Listens at a socket of its own; once its moment has come, the process that asked for it is killed."""
+    """Listens at a socket of its own, and waits for its moment."""
 
     def __init__(self, path: Path, engine: str) -> None:
         """Listen.
@@ -28,6 +28,8 @@ class Gate:
         self._engine = engine.removeprefix("unix://")
         self._pattern: re.Pattern[bytes] | None = None
         self._first = True
+        self._reached, self._open = threading.Event(), threading.Event()
+        self._open.set()
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen()
@@ -37,6 +39,19 @@ class Gate:
         """Kill who asks for something first: before the engine hears of it, or when it has answered."""
         self._pattern = re.compile(pattern.encode())
         self._first = before
+
+    def hold_at(self, pattern: str) -> None:
+        """Hold back what is asked first of something, until it is released."""
+        self._pattern = re.compile(pattern.encode())
+        self._open.clear()
+
+    def reached(self) -> None:
+        """Wait until something is held back."""
+        assert self._reached.wait(60), "nothing of the kind was asked"
+
+    def release(self) -> None:
+        """Let it go on."""
+        self._open.set()
 
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
@@ -59,10 +74,16 @@ class Gate:
         try:
             while data := client.recv(1 << 16):
                 if self._pattern is not None and not self.killed.is_set() and self._pattern.search(data):
-                    if self._first:
+                    if not self._open.is_set():
+                        self._reached.set()
+                        self._open.wait(60)
+                    elif self._reached.is_set():
+                        pass  # it was held and released
+                    elif self._first:
                         self._kill(client)
                         return
-                    due.set()
+                    else:
+                        due.set()
                 engine.sendall(data)
         except OSError:
             pass

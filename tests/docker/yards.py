@@ -204,10 +204,11 @@ class Yard(Shell):
         deadline = time.monotonic() + patience
         while not happened():
             if time.monotonic() > deadline:
-                raise AssertionError(f"it never came to this: {what}\n{self._last_words()}")
+                raise AssertionError(f"it never came to this: {what}\n{self.last_words()}")
             time.sleep(0.02)
 
-    def _last_words(self) -> str:
+    def last_words(self) -> str:
+        """Kill all schedulers, and give what they and user code have said."""
         said = []
         for process in self._started:
             process.kill()
@@ -305,13 +306,19 @@ class Yard(Shell):
                 found += [" ".join(line[-3:])] if stray or attempt or forked else []
         return found
 
-    def settled(self, *, warm: bool = False) -> None:
+    @staticmethod
+    def running(word: str) -> list[int]:
+        """List the processes whose command line has a word."""
+        entries = [int(entry) for entry in os.listdir(processes.PROC) if entry.isdigit()]
+        return [pid for pid in entries if word in " ".join(_command(pid)) and processes.start_time(pid) is not None]
+
+    def settled(self, *, warm: bool = False, patience: float = 30) -> None:
         """Wait until nothing of an attempt lives or is left in the engine; kept containers may stay, without one."""
 
         def left() -> list[str]:
             return self.alive() or self.containers(ACTION if warm else INSTALLATION)
 
-        self.until(lambda: not left(), "nothing is left")
+        self.until(lambda: not left(), "nothing is left", patience)
 
     def close(self) -> None:
         super().close()

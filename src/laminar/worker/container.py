@@ -24,7 +24,7 @@ from laminar.executors.outcomes import UNDELIVERED
 from laminar.executors.process import receive, send
 from laminar.host import processes
 from laminar.model.action import ATTEMPT_VARIABLE, Manifest
-from laminar.worker import child, once, warm
+from laminar.worker import advice, child, failures, once, warm
 from laminar.worker.failures import describe
 from laminar.worker.forks import Forks, redirect
 
@@ -41,6 +41,7 @@ SOONER, SOON = 500, 300
 
 def main() -> None:
     """Do what the arguments say."""
+    failures.advice = advice.in_container
     what, *arguments = sys.argv[1:]
     if what == "once":
         sys.exit(_Once(arguments[0]).run())
@@ -76,10 +77,11 @@ class _Once:
     def run(self) -> int:
         """Run it; gives the exit code of the container."""
         key = self._attempt.request.key
-        signal.signal(signal.SIGTERM, lambda *_: self._forks.stop(key, float("inf")))
         selector = selectors.DefaultSelector()
         self._forks.watch(selector)
         self._forks.start(key, self._become)
+        # from now on, since a signal that came before there is an attempt must end this process
+        signal.signal(signal.SIGTERM, lambda *_: self._forks.stop(key, float("inf")))
         while self._status is None:
             for ready, _ in selector.select():
                 ready.data()

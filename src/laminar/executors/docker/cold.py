@@ -109,8 +109,12 @@ class Box:
                 return
 
     async def stop(self, job: Job) -> None:
-        """Once it is asked for: ask the container to stop, and kill it after the grace."""
+        """Once it is asked for: ask the container to stop, and kill it after the grace.
+
+        Its order is withdrawn first: an init that has only just begun takes no signal yet.
+        """
         await job.stopped.wait()
+        orders.withdraw(self.manifest)
         if job.grace > 0:
             await self.kill("SIGTERM")
             await job.grace_is_over()

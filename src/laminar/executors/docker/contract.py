@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+from laminar.errors import LaminarError
 from laminar.executors.outcomes import Watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Coroutine
-    from typing import Any, Protocol
+    from typing import Any, Protocol, TypeVar
 
     from laminar.containers.engine import Engine
     from laminar.executors.contract import Host
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from laminar.model.action import Ended, Request
     from laminar.model.placement import Placement
     from laminar.model.policies import ReusePolicy
+
+    T = TypeVar("T")
 
     class SessionContract(Protocol):
         """The containers of one run."""
@@ -64,6 +67,10 @@ if TYPE_CHECKING:
             """Give the end of an attempt that could not be started."""
 
 
+class StoppedError(LaminarError):
+    """An attempt is to stop, and has not begun."""
+
+
 class Job:
     """An attempt on its way.
 
@@ -89,6 +96,22 @@ class Job:
         self.stopped.set()
         if grace <= 0:
             self._killed.set()
+
+    async def unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
+        """Wait for something, but not once the attempt is to stop.
+
+        Raises:
+            StoppedError: It is.
+        """
+        doing, stopped = asyncio.ensure_future(work), asyncio.ensure_future(self.stopped.wait())
+        try:
+            await asyncio.wait({doing, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if self.stopped.is_set():
+                raise StoppedError("it was stopped before it had a container")
+            return await doing
+        finally:
+            for task in (doing, stopped):
+                task.cancel()
 
     async def grace_is_over(self) -> None:
         """Wait until the attempt is to be killed."""

@@ -108,6 +108,11 @@ def read_order(path: str) -> Attempt:
     return attempt
 
 
+def withdraw(manifest: str) -> None:
+    """Take back an order, unless it has been read."""
+    _remove(order_path(manifest))
+
+
 def write_end(manifest: str, end: End) -> None:
     """Write down how an attempt has ended."""
     _write(f"{manifest}.end", pickle.dumps(end, 5))
@@ -141,10 +146,14 @@ def read_placed(folder: str) -> list[Placed]:
 def forget(manifest: str) -> None:
     """Remove all files of an attempt but its manifest, which whoever reads it removes."""
     for suffix in (".order", ".end", ".placed"):
-        try:
-            os.unlink(manifest + suffix)
-        except FileNotFoundError:
-            continue
+        _remove(manifest + suffix)
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
 
 
 def write_holder(folder: str, holder: str) -> None:

@@ -200,7 +200,7 @@ class DockerSession(Session):
 
     async def _run(self, job: Job) -> Ended:
         request = job.request
-        image = await self.image_of(request.placement)
+        image = await job.unless_stopped(self.image_of(request.placement))
         creation.refuse_too_much(request.resources, self.engine, self.host.state)
         digest = self._digest(request, await self.image_id(image))
         assert self._leftovers is not None
@@ -321,6 +321,15 @@ class DockerSession(Session):
         await self.pools.close()
         while self._chores:
             await asyncio.gather(*self._chores)
+        await self._end_the_rest()
+
+    @staticmethod
+    async def _end_the_rest() -> None:
+        """End what goes on for nobody, such as a build or a pull: left alone, it would outlive the run."""
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
 
 def _keep(tasks: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:
