@@ -9,7 +9,18 @@ from laminar.model.tracebacks import users_traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
+
+#: Gives a note for an exception that the place explains in which this process runs.
+advice: Callable[[BaseException], str | None] | None = None
+
+
+def annotate(error: BaseException) -> None:
+    """Note on an exception what the place has to do with it."""
+    note = None if advice is None else advice(error)
+    if note is not None and note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
 
 
 def describe(error: BaseException) -> Failure:
@@ -19,6 +30,7 @@ def describe(error: BaseException) -> Failure:
     the attempt, not the process that hears of it.
     """
     text = users_traceback(error)
+    annotate(error)
     if isinstance(error, SystemExit):
         code = error.code if isinstance(error.code, int) else (0 if error.code is None else 1)
         error = AttemptExitedError(f"it called sys.exit({error.code!r})")

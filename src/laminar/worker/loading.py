@@ -10,6 +10,7 @@ from contextlib import suppress
 from laminar.errors import CodeLoadError
 from laminar.model.tracebacks import own_traceback
 from laminar.worker.assignment import Reached
+from laminar.worker.failures import annotate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def load(code: Code, entry: EntryRef) -> Entry:
             import_up_to_call(name)
         return find(entry)
     except (Exception, SystemExit) as error:
+        annotate(error)
         trace = own_traceback(exited or error)
         raise CodeLoadError(f"The code could not be loaded in the process that runs layers:\n{trace}") from None
 
