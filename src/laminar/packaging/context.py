@@ -11,6 +11,7 @@ import tarfile
 from laminar.errors import FlowError, ImageError
 from laminar.model.value import Value
 from laminar.packaging.dockerignore import Ignored
+from laminar.packaging.ignored import is_datastore
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def text(path: str, whose: str) -> str:
 
 
 def folder(name: str, path: str, whose: str) -> Iterator[Item]:
-    """Give the files of a folder of this machine, less those that its ``.dockerignore`` names.
+    """Give the files of a folder of this machine, less those that its ``.dockerignore`` names, and datastores.
 
     Args:
         name: Name of the folder in the context; empty for the context itself.
@@ -110,7 +111,7 @@ def _walk(root: str, inside: str, ignored: Ignored) -> Iterator[str]:
     for entry in sorted(os.scandir(os.path.join(root, inside)), key=lambda one: one.name):
         name = f"{inside}/{entry.name}".lstrip("/")
         if entry.is_dir(follow_symlinks=False):
-            if not ignored.whole(name):
+            if not ignored.whole(name) and not is_datastore(entry.path):
                 yield from _walk(root, name, ignored)
         elif entry.is_file() or entry.is_symlink():
             yield name

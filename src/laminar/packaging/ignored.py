@@ -83,6 +83,11 @@ def secret_or_waste(path: str, is_folder: bool = False) -> str | None:
     return None
 
 
+def is_datastore(folder: str) -> bool:
+    """Tell whether runs keep their ledger and results in a folder, whatever its name."""
+    return all(os.path.exists(os.path.join(folder, name)) for name in ("ledger.db", ".tmp"))
+
+
 class Walk:
     """The files of a project that travel.
 
@@ -121,6 +126,8 @@ class Walk:
     def _why_not_enter(folder: str) -> str | None:
         if os.path.exists(os.path.join(folder, "pyvenv.cfg")):
             return "a virtual environment"
+        if is_datastore(folder):
+            return "laminar's own"
         return secret_or_waste(folder, is_folder=True)
 
     def _file(self, path: str, entry: os.DirEntry[str], rules: Sequence[Rules]) -> Iterator[Found]:
