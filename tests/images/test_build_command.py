@@ -134,3 +134,24 @@ def test_an_image_without_a_registry_cannot_be_pushed(shell, docker_workshop):
     answer = shell.laminar("build", "train.py", "--push")
     assert answer.code == 2
     assert "LAMINAR_IMAGE_REGISTRY" in answer.err
+
+
+def test_an_image_has_what_the_datastore_of_its_flow_needs(shell):
+    shell.write(
+        "main.py",
+        """
+        from laminar import Flow, Layer
+        from laminar.configurations import datastores
+
+        class Far(Flow): ...
+
+        @Far.register
+        class Only(Layer):
+            def __call__(self) -> None: ...
+
+        if flow := Far(datastore=datastores.S3(root="s3://bucket/runs")):
+            flow()
+        """,
+    )
+    answer = shell.laminar("build", "main.py", "--dryrun")
+    assert "obstore" in answer.out

@@ -8,6 +8,7 @@ import click
 
 from laminar.cli import answers, code, options
 from laminar.errors import FlowError, nearest
+from laminar.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +17,19 @@ if TYPE_CHECKING:
 
     from laminar.packaging.image import Image
 
-    Declared = dict[str, Image | str]
+    Declared = dict[str, "Wanted"]
+
+
+class Wanted(Value, frozen=True):
+    """An image that a file declares.
+
+    Attributes:
+        image: The image, or the name of one.
+        extras: laminar's extras that it needs, for the datastore of its flow.
+    """
+
+    image: Image | str
+    extras: tuple[str, ...] = ()
 
 
 @click.command("build", short_help="Build the images that a file declares.")
@@ -42,7 +55,7 @@ def build(file: str, name: str | None, push: bool, dryrun: bool, output: str, ro
     if dryrun:
         _answer(output, wanted, _planned(wanted))
     else:
-        _answer(output, wanted, {image: {"image": tag} for image, tag in _made(wanted, push, root).items()})
+        _answer(output, wanted, {one: {"image": tag} for one, tag in _made(wanted, push, root).items()})
 
 
 def _declared(module: ModuleType, path: str) -> Declared:
@@ -51,14 +64,15 @@ def _declared(module: ModuleType, path: str) -> Declared:
     from laminar.packaging.image import Image
     from laminar.packaging.images import automatic
 
-    found: Declared = {name: value for name, value in vars(module).items() if isinstance(value, Image)}
+    found: Declared = {name: Wanted(value) for name, value in vars(module).items() if isinstance(value, Image)}
     for kind in code.flows_in(module).values():
         flow = code.configured(kind)
         own = getattr(flow.configuration.executor, "image", None)
         for layer, registration in flow.registry.items():
             if layer != PARAMETERS:
                 image = registration.configuration.container.image or own
-                found[f"{flow.name}/{layer}"] = automatic(path) if image is None else image
+                chosen = automatic(path) if image is None else image
+                found[f"{flow.name}/{layer}"] = Wanted(chosen, flow.configuration.datastore.extras)
     return found
 
 
@@ -70,30 +84,30 @@ def _choose(declared: Declared, name: str | None, file: str) -> Declared:
     """
     if not declared:
         raise FlowError(f"{file} declares no image: it has neither an Image object nor a flow with layers.")
-    chosen = {own: image for own, image in declared.items() if name in (None, own, own.partition("/")[0])}
+    chosen = {own: wanted for own, wanted in declared.items() if name in (None, own, own.partition("/")[0])}
     if not chosen:
         known = {*declared, *(own.partition("/")[0] for own in declared)}
         raise FlowError(f"{file} declares no image {name!r}.{nearest(str(name), known)}")
     return chosen
 
 
-def _planned(wanted: Declared) -> dict[Image | str, dict[str, str]]:
+def _planned(wanted: Declared) -> dict[Wanted, dict[str, str]]:
     """Say how images would be built, without an engine."""
     from laminar.packaging.recipe import recipe  # 20 ms that help texts do not need
     from laminar.packaging.settings import from_environment
 
     settings = from_environment()
-    plans: dict[Image | str, dict[str, str]] = {}
-    for image in wanted.values():
-        if isinstance(image, str):
-            plans[image] = {"image": image}
+    plans: dict[Wanted, dict[str, str]] = {}
+    for one in wanted.values():
+        if isinstance(one.image, str):
+            plans[one] = {"image": one.image}
         else:
-            plan = recipe(image, settings)
-            plans[image] = {"image": plan.tag, "dockerfile": plan.dockerfile}
+            plan = recipe(one.image, settings, one.extras)
+            plans[one] = {"image": plan.tag, "dockerfile": plan.dockerfile}
     return plans
 
 
-def _made(wanted: Declared, push: bool, root: str) -> dict[Image | str, str]:
+def _made(wanted: Declared, push: bool, root: str) -> dict[Wanted, str]:
     """Make images ready, one after the other.
 
     Raises:
@@ -107,23 +121,24 @@ def _made(wanted: Declared, push: bool, root: str) -> dict[Image | str, str]:
     except ImportError as error:
         raise FlowError(f"laminar build needs the package {error.name}: pip install 'laminar[docker]'.") from error
 
-    async def make() -> dict[Image | str, str]:
+    async def make() -> dict[Wanted, str]:
+        made: dict[Wanted, str] = {}
         async with connected() as engine:
-            images = Images(engine.client, answers.remark, os.path.join(root, "logs", "images"))
-            made: dict[Image | str, str] = {}
-            for image in dict.fromkeys(wanted.values()):
-                if push and not isinstance(image, str):
-                    made[image] = await images.push(image)
+            for one in dict.fromkeys(wanted.values()):
+                logs = os.path.join(root, "logs", "images")
+                images = Images(engine.client, answers.remark, logs, extras=one.extras)
+                if push and not isinstance(one.image, str):
+                    made[one] = await images.push(one.image)
                 else:
-                    made[image] = await images.ready(image)
-            return made
+                    made[one] = await images.ready(one.image)
+        return made
 
     return asyncio.run(make())
 
 
-def _answer(output: str, wanted: Declared, made: dict[Image | str, dict[str, str]]) -> None:
+def _answer(output: str, wanted: Declared, made: dict[Wanted, dict[str, str]]) -> None:
     plain: list[dict[str, Any]] = [
-        {"names": [name for name, own in wanted.items() if own == image], **about} for image, about in made.items()
+        {"names": [name for name, own in wanted.items() if own == one], **about} for one, about in made.items()
     ]
     if output == options.JSON:
         answers.as_json({"images": plain})
