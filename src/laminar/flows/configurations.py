@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from laminar.errors import FlowError
 from laminar.model.placement import WORKDIR, Buildable, Placement
 from laminar.model.policies import Resources, Retry, ReusePolicy, Timeout
@@ -9,7 +11,7 @@ from laminar.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from laminar.packaging.image import Image
 
@@ -65,9 +67,13 @@ class Container(Value):
             raise FlowError(f"Container(workdir={self.workdir!r}): expects the absolute path of a folder of its own.")
         if self.reuse is not None and not isinstance(self.reuse, ReusePolicy):
             raise FlowError(f"Container(reuse={self.reuse!r}): expects ReusePolicy(…).")
+        if not isinstance(self.env, (Mapping, type(None))):
+            raise FlowError(f"Container(env=…): expects a dictionary of strings, got {self.env!r}.")
         for name, value in (self.env or {}).items():
             if not isinstance(name, str) or not isinstance(value, str):
                 raise FlowError(f"Container(env=…): expects strings, got {name!r}: {value!r}.")
+            if not name or "=" in name or "\0" in name + value:
+                raise FlowError(f"Container(env=…): {name!r} is no name of a variable, or has a null byte.")
 
     def resources(self) -> Resources:
         """Give what it needs of a machine.

@@ -143,12 +143,12 @@ class ReusePolicy(Value):
         Raises:
             FlowError: It is neither a number nor a pair of them.
         """
-        pair = (self.replicas, self.replicas) if isinstance(self.replicas, int) else tuple(self.replicas)
+        pair = self.replicas if isinstance(self.replicas, (tuple, list)) else (self.replicas, self.replicas)
         if len(pair) != 2 or not all(_whole(number) for number in pair):
             raise FlowError(
                 f"ReusePolicy(replicas={self.replicas!r}): expects a number from 1, or (fewest, most) such as (0, 4)."
             )
-        return pair
+        return pair[0], pair[1]
 
 
 def _whole(value: Any) -> bool:

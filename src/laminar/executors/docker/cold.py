@@ -25,8 +25,23 @@ if TYPE_CHECKING:
 
 #: Seconds that the engine may be away, such as for a restart, before what runs in it counts as lost.
 ABSENCE = 10.0
+#: Codes with which an init ends that finds no program, and what it says then: Docker's and Podman's.
+UNSTARTED = (127, 1)
+NO_PROGRAM = ("exec python failed", "failed to exec pid1")
 #: Bytes of output that an error shows.
 SHOWN = 2000
+
+
+def without_python(said: str) -> PlacementError:
+    """Give the error for an image that cannot start Python.
+
+    Args:
+        said: The engine's words.
+    """
+    return PlacementError(
+        "The image has no python on its PATH, by which laminar starts layers. Let laminar add what it lacks: "
+        f"Container(image=Image.from_registry(…)). The engine says: {said}"
+    )
 
 
 class Box:
@@ -133,8 +148,9 @@ class Box:
             return job.watch.ended(end.status, end.cpu or None, end.memory or None, killed=end.killed)
         state = await self.state()
         code = int(state.get("ExitCode", -1))
-        if code in (orders.MISMATCH, orders.UNSEEN) and not job.watch.stopped:
-            return self._session.refusal(job, await self._misfit(code))
+        misfit = None if job.watch.stopped else await self._misfit(code)
+        if misfit is not None:
+            return self._session.refusal(job, misfit)
         killed = bool(state.get("OOMKilled"))
         if not state:
             detail = "its container was removed"
@@ -153,10 +169,14 @@ class Box:
         except aiodocker.DockerError:
             return {}
 
-    async def _misfit(self, code: int) -> PlacementError:
-        """Say why laminar in the container could not begin."""
+    async def _misfit(self, code: int) -> PlacementError | None:
+        """Say why laminar in the container could not begin, if that was so."""
+        if code not in (orders.MISMATCH, orders.UNSEEN, *UNSTARTED):
+            return None
         image = (await self.container.show())["Config"]["Image"]
         said = (await self._output()).strip()
+        if code in UNSTARTED:
+            return without_python(said) if any(words in said for words in NO_PROGRAM) else None
         if code == orders.UNSEEN:
             return PlacementError(
                 f"The engine at {self._session.engine.address} sees another folder than this scheduler, as one on "

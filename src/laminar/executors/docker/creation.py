@@ -6,6 +6,8 @@ import os
 import re
 from urllib.parse import urlsplit
 
+import aiodocker
+
 from laminar.errors import PlacementError
 from laminar.executors.interpreters import interpreter_options
 from laminar.model.policies import megabytes
@@ -25,6 +27,8 @@ INSTALLATION = "laminar.installation"
 FLOW, RUN, ACTION, ATTEMPT, EPOCH = (f"laminar.{name}" for name in ("flow", "run", "action", "attempt", "epoch"))
 POOL = "laminar.pool"
 
+#: Ways to be connected, or not, that are no network by name.
+MODES = ("none", "host", "default", "private", "slirp4netns", "pasta")
 #: What Python does first in a container. 76 says that laminar is not there.
 BEGIN = """\
 import sys
@@ -202,6 +206,23 @@ def refuse_too_much(resources: Resources, engine: Engine, scratch: str) -> None:
         free = found.f_bavail * found.f_frsize / 1e6
         if megabytes(resources.disk, "disk") > free:
             raise PlacementError(f"disk={resources.disk!r} is more than the {free:.0f} MB that are free.{LESS}")
+
+
+async def refuse_no_network(name: str | None, engine: Engine) -> None:
+    """See that there is the network that is asked for.
+
+    Raises:
+        PlacementError: There is none of that name.
+    """
+    if name is None or name in MODES or ":" in name:
+        return
+    try:
+        await (await engine.client.networks.get(name)).show()
+    except aiodocker.DockerError as error:
+        raise PlacementError(
+            f"Docker(network={name!r}): {engine.address} has no network {name!r}: {error.message}. "
+            f"Make it: docker network create {name}"
+        ) from None
 
 
 def refuse_out_of_reach(server: str | None, network: str | None) -> None:

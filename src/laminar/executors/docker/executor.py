@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 from laminar.errors import FlowError
 from laminar.executors.contract import Executor
@@ -11,7 +12,6 @@ from laminar.model.policies import ReusePolicy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any, Literal
 
     from laminar.executors.contract import Host, Session
@@ -76,6 +76,9 @@ class Docker(Executor):
             raise FlowError(f"Docker(reuse={reuse!r}): expects ReusePolicy(…).")
         if user is not None and not all(part.isdecimal() for part in str(user).split(":")):
             raise FlowError(f"Docker(user={user!r}): expects numbers, such as '1000:1000'.")
+        for name, word in (("network", network), ("engine", engine)):
+            if word is not None and (not isinstance(word, str) or not word):
+                raise FlowError(f"Docker({name}={word!r}): expects a word, or nothing at all.")
         if isinstance(pids_limit, bool) or not isinstance(pids_limit, int) or pids_limit < 1:
             raise FlowError(f"Docker(pids_limit={pids_limit!r}): expects a whole number from 1.")
         self.image = image
@@ -104,6 +107,7 @@ class Docker(Executor):
 
 
 def _names(what: str, given: Mapping[str, str] | Any) -> dict[str, str]:
-    if not all(isinstance(word, str) for pair in (given or {}).items() for word in pair):
-        raise FlowError(f"Docker({what}={given!r}): expects strings.")
-    return dict(given or {})
+    given = {} if given is None else given
+    if not isinstance(given, Mapping) or not all(isinstance(word, str) for pair in given.items() for word in pair):
+        raise FlowError(f"Docker({what}={given!r}): expects a dictionary of strings.")
+    return dict(given)

@@ -14,7 +14,7 @@ from laminar.containers.engine import UNREACHABLE, Engine, connected, running_in
 from laminar.errors import EngineError, EngineNotReachableError, LaminarError, PlacementError, StorageError
 from laminar.executors.contract import Session
 from laminar.executors.docker import creation, orders
-from laminar.executors.docker.cold import Box
+from laminar.executors.docker.cold import Box, without_python
 from laminar.executors.docker.contract import Job
 from laminar.executors.docker.creation import Mounts, Wanted
 from laminar.executors.docker.leftovers import Leftovers
@@ -118,6 +118,7 @@ class DockerSession(Session):
         self._packed = self.host.packaging.code(self.host.code, style)
         self._hosts = await self._host_names()
         creation.refuse_out_of_reach(self.host.server, self.settings.network)
+        await creation.refuse_no_network(self.settings.network, self.engine)
         for _, resources in self.host.places:
             creation.refuse_too_much(resources, self.engine, self.host.state)
         await self.pools.find()
@@ -339,9 +340,7 @@ def _keep(tasks: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:
 
 def _explained(message: str, address: str) -> LaminarError:
     if "executable file not found" in message or ("no such file" in message and "exec" in message):
-        return PlacementError(
-            f"The image has no python on its PATH, by which laminar starts layers. The engine says: {message}"
-        )
+        return without_python(message)
     if "bind source path does not exist" in message:
         return PlacementError(
             f"The engine at {address} does not see a folder that its containers need; it may run on another machine, "
