@@ -274,7 +274,9 @@ class Yard(Shell):
         return found
 
     def attempts(self, name: str = "Second", run: str = "one") -> list[AttemptRow]:
-        """List the attempts of a layer."""
+        """List the attempts of a layer; none before there is a ledger."""
+        if not (self.root / "ledger.db").exists():
+            return []
         ledger = Ledger(str(self.root / "ledger.db"), create=False)
         try:
             return ledger.attempts("Held", run, name)

@@ -69,10 +69,12 @@ class Box:
             DockerError: The engine refuses; nothing is left of it.
         """
         containers = self._session.engine.client.containers
+        making = asyncio.ensure_future(containers.create(self._session.body(wanted), name=self.name))
         try:
-            await containers.create(self._session.body(wanted), name=self.name)
+            await asyncio.shield(making)
             await self.container.start()
         except BaseException:
+            await asyncio.gather(making, return_exceptions=True)  # what is still being made could not be removed
             await asyncio.shield(self.remove())
             raise
 

@@ -7,6 +7,7 @@ lock of one that dies is free.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -26,7 +27,7 @@ from laminar.model.states import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
     from laminar.executors.docker.contract import Job, SessionContract
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 #: Seconds beyond the grace that the first process of a container has to kill an attempt, before all of it is killed.
 SLACK = 5.0
+#: Name of the file that is locked, in the folder of a container and in the folder of them all.
+LOCK = "lock"
 
 
 class IdledOutError(LaminarError):
@@ -191,6 +194,7 @@ class Stay(Box):
             self._warm.doomed = True
             state = await self.state()
             if not job.watch.stopped and state.get("ExitCode") == 0:
+                self._session.chore(self._warm.remove())
                 raise IdledOutError(f"container {self.name} had no work for too long")
         return await super().ended(job, end)
 
@@ -227,16 +231,20 @@ class Pool:
     async def fill(self) -> None:
         """Start the fewest that there must be."""
         fewest, most = self._policy.bounds()
-        self.boxes += self._pools.idle(self._key, most)
+        self._look_around(most)
         missing = fewest - len(self.boxes) - self._starting
         await asyncio.gather(*(self._start() for _ in range(missing)))
+
+    def _look_around(self, most: int) -> None:
+        """Forget containers that are gone, and take such as are up from before."""
+        self.boxes = [box for box in self.boxes if box.usable]
+        self.boxes += self._pools.idle(self._key, most - len(self.boxes) - self._starting)
 
     async def acquire(self, job: Job) -> Warm | None:
         """Get a container with room for an attempt; None if that was stopped while it waited."""
         _, most = self._policy.bounds()
         while not job.stopped.is_set():
-            self.boxes = [box for box in self.boxes if box.usable]
-            self.boxes += self._pools.idle(self._key, most - len(self.boxes) - self._starting)
+            self._look_around(most)
             free = [box for box in self.boxes if box.live < self._policy.concurrency]
             box = min(free, key=lambda box: box.live, default=None)
             if box is None and len(self.boxes) + self._starting < most:
@@ -302,10 +310,7 @@ class Pools:
         if not os.path.isdir(self._folder):
             return
         rows = await listed(self._session, creation.POOL)
-        for name in os.listdir(self._folder):
-            box = self._take(name)
-            if box is None:
-                continue
+        for name, box in self._take_all(rows):
             if name in rows and rows[name][1]:
                 box.take_over(self._run)
                 self._idle.setdefault(rows[name][0][creation.POOL], []).append(box)
@@ -314,12 +319,34 @@ class Pools:
                 box.let_go()
                 self._session.chore(box.remove())
 
+    def _take_all(self, listed: Iterable[str]) -> list[tuple[str, Warm]]:
+        """Take what nobody holds: folders of containers, and containers that have lost theirs.
+
+        Args:
+            listed: Names of the containers that there were before.
+        """
+        with _alone(self._folder):
+            names = {name for name in os.listdir(self._folder) if name != LOCK}
+            taken = [(name, self._take(name)) for name in sorted(names)]
+        for name in set(listed) - names:
+            self._session.chore(Box(self._session, name, os.path.join(self._folder, "none"), None).remove())
+        return [(name, box) for name, box in taken if box is not None]
+
     def _take(self, name: str) -> Warm | None:
         folder = os.path.join(self._folder, name)
         lock = _lock(folder)
         if lock is None:
             return None
         box = self._held[name] = Warm(self._session, folder, lock)
+        return box
+
+    def _make(self, name: str) -> Warm:
+        """Make the folder of a container, which nobody else takes for a dead one's meanwhile."""
+        os.makedirs(self._folder, 0o700, exist_ok=True)
+        with _alone(self._folder):
+            os.makedirs(os.path.join(self._folder, name, "code"), 0o700)
+            box = self._take(name)
+        assert box is not None
         return box
 
     def idle(self, key: str, most: int) -> list[Warm]:
@@ -406,11 +433,8 @@ class Pools:
             DockerError: The engine refuses; nothing is left of it.
         """
         name = creation.name_of("warm", new_run_id()[-12:])
-        folder = os.path.join(self._folder, name)
-        os.makedirs(os.path.join(folder, "code"), 0o700)
-        lock = _lock(folder)
-        assert lock is not None
-        box = self._held[name] = Warm(self._session, folder, lock)
+        box = self._make(name)
+        folder = box.folder
         box.take_over(self._run)
         session = self._session
         wanted = wanted.replace(
@@ -437,9 +461,23 @@ class Pools:
             box.let_go()
 
 
+@contextlib.contextmanager
+def _alone(folder: str) -> Iterator[None]:
+    """Keep other schedulers from making and taking warm containers for a moment."""
+    handle = os.open(os.path.join(folder, LOCK), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
 def _lock(folder: str) -> int | None:
     """Lock a folder; None if another scheduler holds it."""
-    handle = os.open(os.path.join(folder, "lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        handle = os.open(os.path.join(folder, LOCK), os.O_CREAT | os.O_RDWR, 0o600)
+    except FileNotFoundError:
+        return None  # who held it has removed it just now
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

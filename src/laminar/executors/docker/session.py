@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import pickle
@@ -18,7 +19,8 @@ from laminar.executors.docker.cold import Box, without_python
 from laminar.executors.docker.contract import Job
 from laminar.executors.docker.creation import Mounts, Wanted
 from laminar.executors.docker.leftovers import Leftovers
-from laminar.executors.docker.pools import Pools
+from laminar.executors.docker.pools import IdledOutError, Pools
+from laminar.executors.outcomes import Watch
 from laminar.host import files
 from laminar.model.action import Attempt, Ended, SessionLost, SessionReady, Started
 from laminar.model.states import Outcome
@@ -209,11 +211,13 @@ class DockerSession(Session):
         policy = self.policy(request.placement)
         if box is not None:
             self.tell_start(job, f"taken back: it runs in container {box.name} since before")
-        elif policy is not None:
+            with contextlib.suppress(IdledOutError):
+                return await box.finish(job)
+            job.watch = Watch(request)  # of the attempt that was taken back nothing had begun
+        if policy is not None:
             return await self.pools.run(job, image, policy, digest)
-        else:
-            box = await self._start(job, image, digest)
-            self.tell_start(job)
+        box = await self._start(job, image, digest)
+        self.tell_start(job)
         return await box.finish(job)
 
     def policy(self, placement: Placement) -> ReusePolicy | None:

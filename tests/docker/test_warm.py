@@ -1,0 +1,197 @@
+"""Warm containers: kept within bounds, each split isolated in a fresh fork, used again only where nothing differs."""
+
+from __future__ import annotations
+
+import pytest
+from yards import KEPT, ONE, POOL, Yard
+
+#: Says in which container a split is, by its host name.
+WHERE = "sign('where', os.uname().nodename)"
+ONLY = "ReusePolicy(replicas=1, idle_ttl=30)"
+
+
+def up(yard: Yard) -> list[str]:
+    """List the warm containers that run."""
+    return sorted(yard.containers(POOL, "running"))
+
+
+def ran(yard: Yard, *arguments: str) -> None:
+    code, said = yard.run(*arguments)
+    assert code == 0, said
+
+
+def test_splits_in_one_container_share_its_files_and_nothing_else(yard: Yard) -> None:
+    body = """
+    import signs
+    sign("found", getattr(signs, "left", None), os.environ.get("LEFT"), os.path.exists("/tmp/left"), os.getcwd())
+    signs.left, os.environ["LEFT"] = 1, "1"
+    open("/tmp/left", "w").close()
+    os.chdir("/")
+    """
+    yard.flow(warm=ONLY, SPLITS=3, body=f"{body}\n    {WHERE}")
+    ran(yard)
+    assert len(set(yard.noted("where"))) == 1
+    assert yard.noted("found") == [
+        "None None False /laminar",
+        "None None True /laminar",
+        "None None True /laminar",
+    ]
+
+
+def test_what_a_split_leaves_running_is_ended_with_it(yard: Yard) -> None:
+    yard.flow(warm=ONLY, body="if first.number == 0: family('plain', 'session', 'orphan', 'deaf')")
+    yard.hold("1")
+    scheduler = yard.begin()
+    yard.reached("1")
+    assert len(yard.noted("stray")) == 4
+    assert [line for line in yard.alive() if line.endswith(str(yard.signs))] == []
+    yard.release("1")
+    assert yard.end(scheduler)[0] == 0
+
+
+def test_no_more_containers_than_the_most(yard: Yard) -> None:
+    yard.flow(warm="ReusePolicy(replicas=(0, 2), idle_ttl=30)", SPLITS=5, CONCURRENCY=5, body=WHERE)
+    ran(yard)
+    assert len(set(yard.noted("where"))) == len(up(yard)) == 2
+    yard.flow(warm=ONLY, SPLITS=5, CONCURRENCY=5, body=WHERE)
+    (yard.signs / "journal").unlink()
+    ran(yard, "two")
+    assert len(set(yard.noted("where"))) == 1, "also if more are up from before"
+
+
+def test_the_fewest_are_up_from_the_start_and_stay_the_same_in_the_next_run(yard: Yard) -> None:
+    yard.flow(ONE, warm="ReusePolicy(replicas=2, idle_ttl=30)", body="held('0')")
+    for run in ("one", "two"):
+        yard.hold("0")
+        scheduler = yard.begin(run)
+        yard.until(lambda: len(yard.noted("begins")) == (run == "two") + 1, "the layer has begun")  # noqa: B023
+        found = up(yard)
+        assert len(found) == 2
+        yard.release("0")
+        assert yard.end(scheduler)[0] == 0
+        assert up(yard) == found
+
+
+def test_several_splits_at_a_time_in_one_container(yard: Yard) -> None:
+    yard.flow(warm="ReusePolicy(replicas=1, idle_ttl=30, concurrency=3)", SPLITS=3, CONCURRENCY=3, body=WHERE)
+    for split in ("0", "1", "2"):
+        yard.hold(split)
+    scheduler = yard.begin()
+    yard.until(lambda: len(yard.noted("at")) == 3, "all three are held at a time")
+    assert len(set(yard.noted("where"))) == 1
+    for split in ("0", "1", "2"):
+        yard.release(split)
+    assert yard.end(scheduler)[0] == 0
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["after a run", "after kill -9"])
+def test_a_container_without_work_ends_by_itself(yard: Yard, killed: bool) -> None:
+    yard.flow(ONE, warm="ReusePolicy(idle_ttl=0.5)", body="held('0')")
+    yard.hold("0")
+    scheduler = yard.begin()
+    yard.reached("0")
+    [container] = up(yard)
+    if killed:
+        yard.kill(scheduler)
+    yard.release("0")
+    assert yard.engine.docker("wait", container) == "0"
+    assert yard.alive() == []
+    yard.flow(ONE, warm=KEPT)
+    ran(yard, *(["resume", "one"] if killed else ["two"]))
+    assert container not in yard.containers(), "the next scheduler clears it away"
+
+
+def test_the_next_run_uses_the_same_container_and_sees_changed_code(yard: Yard) -> None:
+    yard.flow(ONE, warm=KEPT)
+    ran(yard)
+    found = up(yard)
+    yard.flow(ONE, warm=KEPT, body="sign('changed')")
+    ran(yard, "two")
+    assert up(yard) == found
+    assert len(found) == 1
+    assert yard.noted("changed") == [""]
+
+
+@pytest.mark.parametrize("other", ["image=IMAGE", "memory=300", "cpu=0.5", "env={'OTHER': '1'}"])
+def test_a_container_that_differs_is_not_used(yard: Yard, other: str) -> None:
+    name = yard.engine.prefix.removeprefix("laminar-")
+    image = f"Image.from_debian_base(name='{name}-other').with_env_vars({{'OTHER': '1'}})"
+    yard.flow(ONE, warm=KEPT)
+    ran(yard)
+    [first] = up(yard)
+    yard.flow(ONE, warm=KEPT, layer=f"container=Container({other.replace('IMAGE', image)})")
+    ran(yard, "two")
+    assert len(up(yard)) == 2
+    assert first in up(yard)
+
+
+def test_schedulers_at_the_same_time_never_share_a_container(yard: Yard) -> None:
+    yard.flow(ONE, warm=ONLY, body=f"{WHERE}\nheld('0')")
+    ran(yard, "before")
+    yard.hold("0")
+    (yard.signs / "journal").unlink()
+    runs = [yard.begin(f"run{number}") for number in range(3)]
+    yard.until(lambda: len(yard.noted("at")) == 3, "all are held")
+    assert len(set(yard.noted("where"))) == 3
+    yard.release("0")
+    for run in runs:
+        code, said = yard.end(run)
+        assert code == 0, said
+    assert len(list((yard.root / ".warm").glob("laminar-*"))) == len(up(yard)) == 3
+
+
+def test_a_container_that_idles_out_just_when_work_comes_is_replaced(yard: Yard) -> None:
+    yard.flow(
+        ONE,
+        warm="ReusePolicy(replicas=1, idle_ttl=0.2)",
+        layer="retry=Retry(attempts=20, delay=0.17, backoff=1, jitter=0.3)",
+        body=f"{WHERE}\nif self.attempt < 12: raise ValueError('again')",
+    )
+    ran(yard)
+    assert len(yard.outcomes("Only")) == len(yard.noted("begins")) == 12
+    assert len(set(yard.noted("where"))) > 1, "it did idle out"
+
+
+def test_a_memory_kill_hits_the_attempt_alone(yard: Yard) -> None:
+    yard.flow(
+        warm="ReusePolicy(replicas=1, idle_ttl=30, concurrency=2)",
+        layer="container=Container(memory=150)",
+        body=f"{WHERE}\nif first.number == 0: hog = bytearray(400_000_000)",
+    )
+    yard.hold("1")
+    scheduler = yard.begin()
+    yard.until(lambda: "out-of-memory" in yard.outcomes(), "one is killed")
+    yard.until(lambda: yard.noted("at") == ["1"], "the other runs on")
+    yard.release("1")
+    code, said = yard.end(scheduler)
+    assert code == 1
+    assert "OutOfMemoryError" in said
+    assert yard.noted("ends") == ["1"]
+    assert len(set(yard.noted("where"))) == 1
+
+
+def test_code_that_cannot_be_imported_is_told_and_the_container_stays(yard: Yard) -> None:
+    yard.flow(ONE, warm=KEPT, layer="container=Container(env={'BREAKS': '1'})")
+    main = yard.folder / "main.py"
+    whole = main.read_text()
+    main.write_text(f"{whole}\nif 'BREAKS' in os.environ: raise ImportError('told so')\n")
+    code, said = yard.run()
+    assert code == 1
+    assert "told so" in said
+    assert "told so" in (yard.attempts("Only")[0].outcome or "")
+    found = up(yard)
+    main.write_text(whole)
+    ran(yard, "resume", "one")
+    assert up(yard) == found
+
+
+def test_the_end_of_the_process_that_forks_is_the_end_of_its_attempts_alone(yard: Yard) -> None:
+    yard.flow(
+        ONE,
+        warm=KEPT,
+        layer="retry=Retry(attempts=2, delay=0.01)",
+        body=f"{WHERE}\nif self.attempt == 1: os.kill(os.getppid(), signal.SIGKILL); time.sleep(60)",
+    )
+    ran(yard)
+    assert yard.outcomes("Only") == ["killed", "succeeded"]
+    assert len(set(yard.noted("where"))) == 1
