@@ -41,16 +41,16 @@ ENDING = """
 ROOT = "datastores.Local(root='root')"
 
 
-def write(folder: Path, body: str, **ending: str) -> Path:
+def write(folder: Path, *bodies: str, **ending: str) -> Path:
     """Write a program, whose flow is ``OneFlow``.
 
     Args:
         folder: Where it is written.
-        body: Its layers.
+        *bodies: Its layers, and what they need.
         **ending: Python for ``datastore``, ``executor`` and ``artifacts``.
     """
     ending = {"datastore": ROOT, "executor": "executors.Docker()", "artifacts": "None", **ending}
-    parts = (BEGINNING, body, ENDING.format(**ending))
+    parts = (BEGINNING, *bodies, ENDING.format(**ending))
     script = folder / "main.py"
     script.write_text("".join(textwrap.dedent(part) for part in parts))
     return script
@@ -63,7 +63,7 @@ def one_layer(folder: Path, body: str, *, registration: str = "", top: str = "",
     )
     inner = textwrap.indent(textwrap.dedent(body).strip(), "        ")
     ending.setdefault("artifacts", "vars(execution.layer(Only)).get('none')")
-    return write(folder, f"{textwrap.dedent(top)}\n{layer}{inner}\n", **ending)
+    return write(folder, top, f"{layer}{inner}\n", **ending)
 
 
 def run(script: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:

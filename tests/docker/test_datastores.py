@@ -42,8 +42,8 @@ def test_a_bucket_is_reached_by_settings_of_the_program_and_no_secret_is_told_to
 ) -> None:
     options = {**s3, "secret_access_key": SECRET}
     root = f"s3://bucket/given on {container_engine.name}"
-    body = HOLD + CHAIN.replace("self.shard", f"hold({str(tmp_path / '.laminar')!r}); self.shard")
-    script = write(tmp_path, body, datastore=f"datastores.S3(root='{root}', **{options})", artifacts=RESULT)
+    body = CHAIN.replace("self.shard", f"hold({str(tmp_path / '.laminar')!r}); self.shard")
+    script = write(tmp_path, HOLD, body, datastore=f"datastores.S3(root='{root}', **{options})", artifacts=RESULT)
     text, (found, _) = inspected(container_engine, script, tmp_path / ".laminar")
     assert found == [3_000_000, 3_000_002]
     assert "laminar" in text

@@ -90,7 +90,8 @@ def facts(container_engine: Engine, tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "taken").mkdir()
     script = write(
         tmp_path,
-        FACTS + LAYERS,
+        FACTS,
+        LAYERS,
         datastore="datastores.Local(root='Ablage für alles')",
         executor=f"""executors.Docker(
             concurrency=2, pids_limit=123, extra_hosts={{"other.example": "192.0.2.7"}},

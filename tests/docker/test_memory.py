@@ -1,0 +1,129 @@
+"""Memory of containers: what hooks and retries ask for is what there is, and memory kills are told from other ends."""
+
+from __future__ import annotations
+
+import textwrap
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engines import Engine
+from laminar.ledger.sql import Ledger
+from programs import HOLD, artifacts, one_layer, told, write
+
+HOG = """
+    def limit():
+        for path in ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory.max"):
+            if os.path.exists(path):
+                return int(open(path).read())
+
+    def hog(megabytes):
+        taken = bytearray(megabytes * 1_000_000)
+        for start in range(0, len(taken), 4096):
+            taken[start] = 1
+        return taken
+"""
+#: So little that the hog dies, and a retry that would try again if it were a memory kill.
+SMALL = "container=Container(memory=100), retry=Retry(memory=2.0, memory_max=110)"
+
+
+def outcomes(script: Path) -> list[str]:
+    """Give how each attempt of a run has ended."""
+    ledger = Ledger(str(script.parent / "root" / "ledger.db"), create=False)
+    return [(attempt.outcome or "").partition(":")[0] for attempt in ledger.attempts("OneFlow", "run")]
+
+
+def test_hooks_and_retries_set_the_limit_that_the_container_really_has(
+    container_engine: Engine, tmp_path: Path
+) -> None:
+    body = """
+        class OneFlow(Flow): ...
+
+        @OneFlow.register
+        class First(Layer):
+            def __call__(self):
+                self.rows = 150
+
+        @OneFlow.register(container=Container(memory=1000))
+        class Hooked(Layer):
+            def __call__(self, first: First):
+                self.limit = limit()
+
+            @hooks.submission
+            def size(self, first: First):
+                self.configuration.container.memory = first.rows + 50
+
+        @OneFlow.register(
+            container=Container(memory=64), retry=Retry(attempts=1, memory=2.0, memory_max=256, delay=0.01)
+        )
+        class Grown(Layer):
+            def __call__(self):
+                self.limit = limit()
+                hog(140)
+    """
+    script = write(
+        tmp_path,
+        HOG,
+        body,
+        executor="executors.Docker(concurrency=2)",
+        artifacts="[execution.layer(name).limit for name in ('Hooked', 'Grown')]",
+    )
+    assert [limit // 4096 for limit in artifacts(script)] == [200_000_000 // 4096, 256_000_000 // 4096]
+    assert outcomes(script).count("out-of-memory") == 2
+    assert len(outcomes(script)) == 5
+
+
+#: What a layer does that may take 100 MB: the type of its error, and how often it was tried.
+ENDS = {
+    "it takes too much": ("hog(300)", {}, "OutOfMemoryError", 2),
+    "its module takes too much": ("pass", {"top": "if 'GREEDY' in os.environ: hog(300)"}, "OutOfMemoryError", 1),
+    "it exits with the code of a kill": ("os._exit(137)", {}, "AttemptExitedError", 1),
+    "it kills itself": ("os.kill(os.getpid(), signal.SIGKILL)", {}, "AttemptKilledError", 1),
+    "it raises what Python raises": ("raise MemoryError('mine')", {}, "MemoryError", 1),
+    "a child takes too much and it fails": (
+        "raise ValueError(subprocess.run([sys.executable, '-c', 'x = b\"1\" * 300_000_000']).returncode)",
+        {},
+        "ValueError",
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_memory_kill_is_told_from_other_ends(container_engine: Engine, tmp_path: Path, end: str) -> None:
+    body, more, kind, tries = ENDS[end]
+    registration = SMALL
+    if "top" in more:
+        registration = "container=Container(memory=100, env={'GREEDY': 'yes'})"
+    script = one_layer(tmp_path, body, registration=registration, top=textwrap.dedent(HOG) + more.get("top", ""))
+    found = told(script)
+    assert found["type"] == kind, found
+    assert outcomes(script) == [{"OutOfMemoryError": "out-of-memory"}.get(kind, outcomes(script)[0])] * tries
+    assert ("the kernel killed it for memory" in found["text"]) == (kind == "OutOfMemoryError")
+
+
+def test_a_child_that_is_killed_for_memory_does_not_end_a_layer_that_goes_on(
+    container_engine: Engine, tmp_path: Path
+) -> None:
+    body = "self.code = subprocess.run([sys.executable, '-c', 'x = b\"1\" * 300_000_000']).returncode"
+    script = one_layer(tmp_path, body, registration=SMALL, artifacts="execution.layer(Only).code")
+    assert artifacts(script) == -9
+    assert outcomes(script) == ["succeeded"]
+
+
+def test_a_container_that_is_killed_by_hand_was_not_killed_for_memory(container_engine: Engine, tmp_path: Path) -> None:
+    held = tmp_path / "root"
+    script = one_layer(tmp_path, f"hold({str(held)!r})", registration=SMALL, top=HOLD)
+    with ThreadPoolExecutor() as pool:
+        ending: Any = pool.submit(told, script)
+        while not (held / "held").exists():
+            assert not ending.done(), ending.result()
+            time.sleep(0.005)
+        container_engine.docker("kill", (held / "held").read_text())
+        found = ending.result()
+    assert found["type"] == "AttemptKilledError"
+    assert "SIGKILL" in found["text"]
+    assert len(outcomes(script)) == 1
