@@ -23,6 +23,7 @@ from laminar.executors.docker.pools import IdledOutError, Pools
 from laminar.executors.outcomes import Watch
 from laminar.host import files
 from laminar.model.action import Attempt, Ended, SessionLost, SessionReady, Started
+from laminar.model.ids import new_run_id
 from laminar.model.states import Outcome
 
 TYPE_CHECKING = False
@@ -238,9 +239,8 @@ class DockerSession(Session):
             os.mkdir(folder, 0o700)
             self.place_code(folder)
         order = self.write_order(request)
-        space, run = key.action.space, key.action.run
-        which = f"{run[-8:]}-{self.installation[:6]}-{key.epoch}"
-        name = creation.name_of(space, key.action.name, key.action.index, key.number, which)
+        which = f"{key.action.run[-8:]}-{new_run_id()[-8:]}"  # an id may end as another run's does
+        name = creation.name_of(key.action.space, key.action.name, key.action.index, key.number, which)
         wanted = Wanted(
             image=image,
             arguments=["once", order],
