@@ -15,10 +15,6 @@ from laminar.host import processes
 from laminar.model.action import ATTEMPT_VARIABLE, Attempt
 from laminar.model.value import Value
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import BinaryIO
-
 
 class Assignment(Value, frozen=True):
     """This process only loads code to run attempts.
@@ -47,11 +43,7 @@ def current() -> Assignment | None:
     """Tell what this process is for."""
     if _current is None and ATTEMPT_VARIABLE in os.environ:
         where = os.environ.pop(ATTEMPT_VARIABLE)
-        if where == "-":
-            attempt = take(sys.stdin.buffer)
-        else:
-            with open(where, "rb") as file:
-                attempt = take(file)
+        attempt = take() if where == "-" else _read(where)
         action = attempt.request.key.action
         assign(Assignment(action.space, action.run, stops=True, attempt=attempt))
     return _current
@@ -63,18 +55,25 @@ def assign(assignment: Assignment | None) -> None:
     _current = assignment
 
 
-def take(source: BinaryIO) -> Attempt:
-    """Read an order. If it comes by standard input, this process and all below it end when the other end is gone."""
+def take() -> Attempt:
+    """Read an order from standard input. This process and all below it end when the other end is gone."""
+    source = sys.stdin.buffer
     size = int.from_bytes(source.read(8), "big")
     attempt: Attempt = pickle.loads(source.read(size))  # noqa: S301 - from the scheduler that started this process
-    if source is sys.stdin.buffer:
-        processes.adopt_orphans()
-        handle = os.dup(source.fileno())
-        threading.Thread(target=_leave_with_scheduler, args=(handle,), daemon=True, name="laminar-lease").start()
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, source.fileno())
-        os.close(nothing)
+    processes.adopt_orphans()
+    handle = os.dup(source.fileno())
+    threading.Thread(target=_leave_with_scheduler, args=(handle,), daemon=True, name="laminar-lease").start()
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, source.fileno())
+    os.close(nothing)
     return attempt
+
+
+def _read(path: str) -> Attempt:
+    """Read an order that lies where a container sees it."""
+    from laminar.executors.docker import orders  # only a command in a container needs it
+
+    return orders.read_order(path)
 
 
 def _leave_with_scheduler(handle: int) -> None:

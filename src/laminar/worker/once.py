@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from laminar.errors import CodeLoadError
 from laminar.model.action import Manifest
 from laminar.worker import assignment, child, loading
@@ -18,7 +16,7 @@ if TYPE_CHECKING:
 
 def main() -> NoReturn:
     """Take an order from standard input, run it, and leave."""
-    perform(assignment.take(sys.stdin.buffer))
+    perform(assignment.take())
     child.leave()
 
 
