@@ -13,6 +13,7 @@ import pytest
 from laminar import Flow, Layer, Parameters
 from laminar.configurations import hooks, layers
 from laminar.exceptions import RunHeldError
+from laminar.model.ids import ActionKey
 
 
 class Switch:
@@ -481,3 +482,50 @@ def test_a_holder_that_cannot_be_seen_but_extends_its_lease_keeps_the_run(local,
     with pytest.raises(RunHeldError, match="held by process"):
         flow.execution("run").resume()
     beat.join()
+
+
+def test_what_follows_a_changed_layer_runs_again_whatever_happened_between(local, tmp_path) -> None:
+    value: dict[str, Any] = {"value": 1}
+    ran: list[str] = []
+
+    class F(Flow): ...
+
+    @F.register
+    class A(Layer):
+        def __call__(self) -> None:
+            if value["value"] is None:
+                raise ValueError("no value")
+            self.number = value["value"]
+
+    @F.register
+    class B(Layer):
+        def __call__(self, a: A) -> None:
+            ran.append("B")
+            self.number = a.number + 1  # type: ignore[attr-defined]
+
+    @F.register
+    class C(Layer):
+        def __call__(self, b: B) -> None:
+            ran.append("C")
+            self.number = b.number + 1  # type: ignore[attr-defined]
+
+    flow = local(F)
+    flow(execution="run")
+    [blob] = [path for path in (tmp_path / "store/F/artifacts").iterdir() if path.name.startswith(digest_of(flow, A))]
+    blob.unlink()
+    value["value"] = None
+    with pytest.raises(ValueError, match="no value"):
+        local(F).execution("run").resume()
+    value["value"] = 10
+    again = local(F)
+    again.execution("run").resume()
+    assert ran == ["B", "C", "B", "C"]
+    assert again.execution("run").layer(C).number == 12
+    again.execution("run").resume()
+    assert ran == ["B", "C", "B", "C"]
+
+
+def digest_of(flow: Any, layer: type[Layer]) -> str:
+    archives = flow.configuration.datastore.archives
+    output = archives.output(ActionKey("F", "run", layer.__name__), "number")
+    return str(output.refs[0].hexdigest)

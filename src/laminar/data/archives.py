@@ -36,10 +36,12 @@ class LayerRecord(Value, frozen=True):
     Attributes:
         splits: In how many splits.
         outputs: Names of its artifacts; None in runs of older versions.
+        inputs: Hash of what the layers that it needs have made; None in runs of older versions.
     """
 
     splits: int
     outputs: tuple[str, ...] | None = None
+    inputs: str | None = None
 
 
 class SplitRecord(Value, frozen=True):
@@ -47,7 +49,7 @@ class SplitRecord(Value, frozen=True):
 
     Attributes:
         outputs: Its artifacts.
-        inputs: Fingerprint of what it was given by its foreach.
+        inputs: Fingerprint of what it was given by its foreach and by the layers that it needs.
         attempt: Which try succeeded.
         started: Seconds since the epoch.
         ended: Seconds since the epoch.
@@ -99,9 +101,26 @@ class Archives:
         return None if plain is None else _output_from_plain(plain)
 
     def finish(
-        self, space: str, run: str, layer: str, splits: int, names: list[str], joined: Mapping[str, list[Ref | None]]
+        self,
+        space: str,
+        run: str,
+        layer: str,
+        splits: int,
+        names: list[str],
+        joined: Mapping[str, list[Ref | None]],
+        inputs: str,
     ) -> None:
-        """Record that a layer is finished: its splits, the names of its artifacts, and those joined over the splits."""
+        """Record that a layer is finished.
+
+        Args:
+            space: What the run is a run of.
+            run: Its id.
+            layer: The layer.
+            splits: In how many splits.
+            names: Names of its artifacts.
+            joined: Those to be joined over the splits.
+            inputs: Hash of what the layers that it needs have made.
+        """
         for name, refs in joined.items():
             self.blobs.write(
                 f"{space}/.cache/{run}/{layer}/{name}.json", _encode({"artifacts": list(map(_plain_ref, refs))})
@@ -111,6 +130,7 @@ class Archives:
             "layer": {"name": layer},
             "execution": {"splits": splits},
             "artifacts": names,
+            "inputs": inputs,
         }
         self.blobs.write(f"{space}/.cache/{run}/{layer}/.record.json", _encode(record))
 
@@ -120,7 +140,8 @@ class Archives:
         if plain is None:
             return None
         names = plain.get("artifacts")
-        return LayerRecord(int(plain["execution"]["splits"]), None if names is None else tuple(names))
+        splits = int(plain["execution"]["splits"])
+        return LayerRecord(splits, None if names is None else tuple(names), plain.get("inputs"))
 
     def forget_layer(self, space: str, run: str, layer: str) -> None:
         """Take back that a layer is finished, with its archives joined over all splits."""

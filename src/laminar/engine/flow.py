@@ -8,6 +8,7 @@ import time
 from laminar.core.plan import CancelAll, Decide, Finish, Launch, Plan, Skip
 from laminar.data.archives import SplitRecord
 from laminar.engine.contract import Failed, Summary
+from laminar.engine.fingerprints import inputs
 from laminar.engine.joins import Joins
 from laminar.errors import DataError
 from laminar.model.action import Ended, Interrupt, Notice, SessionLost, Started
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from laminar.data.archives import Archives
     from laminar.engine.actions import Actions, Settled
     from laminar.engine.contract import Observer, Program
+    from laminar.engine.fingerprints import Fingerprints
     from laminar.engine.logs import Logs
     from laminar.engine.reuse import Reuser
     from laminar.ledger.sql import Ledger
@@ -44,6 +46,7 @@ class FlowRun:
         ledger: Ledger,
         logs: Logs,
         observer: Observer,
+        fingerprints: Fingerprints,
         reuser: Reuser | None,
     ) -> None:
         """Take the parts.
@@ -56,6 +59,7 @@ class FlowRun:
             ledger: Where it is recorded.
             logs: Follows output.
             observer: Is told.
+            fingerprints: Tells what layers have made.
             reuser: Finds what an earlier holder has committed; None for a new run.
         """
         self._program = program
@@ -65,7 +69,9 @@ class FlowRun:
         self._ledger = ledger
         self._logs = logs
         self._observer = observer
+        self._fingerprints = fingerprints
         self._reuser = reuser
+        self._needs: dict[str, str] = {}
         self._joins: dict[str, Joins] = {}
         self._began: dict[str, float] = {}
         self._layers: dict[str, tuple[str, float]] = {}
@@ -201,7 +207,7 @@ class FlowRun:
         caught_text = None if caught is None else f"{caught.type_name}: {caught.message}"
         record = SplitRecord(
             outputs=manifest.outputs,
-            inputs=self._program.inputs(layer, index),
+            inputs=inputs(self._program.inputs(layer, index), self._needs[layer]),
             attempt=settled.attempt,
             started=settled.started,
             ended=time.time(),
@@ -258,15 +264,16 @@ class FlowRun:
 
     def _decide(self, layer: str) -> list[Command]:
         self._began[layer] = time.monotonic()
+        needs = self._needs[layer] = self._fingerprints.needs(self._program.nodes()[layer].needs)
         if self._reuser is not None:
-            record = self._reuser.finished(layer)
+            record = self._reuser.finished(layer, needs)
             if record is not None:
                 return self._keep_layer(layer, record.splits)
         if not self._program.enters(layer):
             return self._plan.skipped(layer, "its entry hook said no")
         splits = self._program.splits(layer)
         joins = self._joins[layer] = Joins(splits)
-        kept = self._reuser.splits(layer, splits) if self._reuser is not None else {}
+        kept = self._reuser.splits(layer, splits, needs) if self._reuser is not None else {}
         for index, outputs in kept.items():
             joins.add(index, outputs)
         self._note_start(layer, splits, list(kept))
@@ -285,22 +292,10 @@ class FlowRun:
         self._observer.layer_started(layer, splits, len(indexes))
 
     def _skip(self, command: Skip) -> None:
-        if self._reuser is not None and self._reuser.forget(command.layer):
-            self._forget_what_follows(command.layer)
+        if self._reuser is not None:
+            self._reuser.forget(command.layer)
+        self._fingerprints.note(command.layer, {})
         self._end_layer(command.layer, State.SKIPPED, command.reason)
-
-    def _forget_what_follows(self, layer: str) -> None:
-        """Take back what is committed of all layers downstream; none of them has begun."""
-        assert self._reuser is not None
-        nodes = self._program.nodes()
-        todo, seen = [layer], {layer}
-        while todo:
-            changed = todo.pop()
-            following = [name for name, node in nodes.items() if changed in node.needs and name not in seen]
-            seen.update(following)
-            todo += following
-            for name in following:
-                self._reuser.forget(name)
 
     def _launch(self, command: Launch) -> None:
         self._actions.request(command.layer, command.indexes, command.splits)
@@ -309,11 +304,11 @@ class FlowRun:
         layer = command.layer
         joins = self._joins.pop(layer, None)
         if joins is not None:
-            if self._reuser is not None and self._reuser.changed(layer, joins.outputs()):
-                self._forget_what_follows(layer)  # first, so that no later holder misses it
             space, run = self._program.space, self._program.run
-            joined = joins.joined() if self._program.fans_out(layer) else {}
-            self._archives.finish(space, run, layer, command.splits, joins.names(), joined)
+            made = joins.joined()
+            self._fingerprints.note(layer, made)
+            joined = made if self._program.fans_out(layer) else {}
+            self._archives.finish(space, run, layer, command.splits, sorted(made), joined, self._needs[layer])
         self._end_layer(layer, State.SUCCEEDED, None if joins is not None else "kept from before")
         return []
 

@@ -25,19 +25,6 @@ class Joins:
                 column = self._outputs[name] = [None] * self._splits
             column[index] = output
 
-    def names(self) -> list[str]:
-        """List the names of the artifacts."""
-        return sorted(self._outputs)
-
-    def outputs(self) -> dict[int, dict[str, Output]]:
-        """Give what each split has made."""
-        found: dict[int, dict[str, Output]] = {index: {} for index in range(self._splits)}
-        for name, column in self._outputs.items():
-            for index, output in enumerate(column):
-                if output is not None:
-                    found[index][name] = output
-        return found
-
     def joined(self) -> dict[str, list[Ref | None]]:
         """Join each artifact over all splits: sharded ones in a row, None where a split has not assigned it."""
         return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from laminar.engine.contract import Reuse
+from laminar.engine.fingerprints import inputs
 from laminar.model.ids import ActionKey
 
 TYPE_CHECKING = False
@@ -12,18 +13,19 @@ if TYPE_CHECKING:
     from laminar.data.archives import Archives, LayerRecord, SplitRecord
     from laminar.data.artifacts import Artifacts
     from laminar.engine.contract import Program
+    from laminar.engine.fingerprints import Fingerprints
     from laminar.model.action import Output, Ref
 
 
 class Reuser:
     """Looks into the datastore for what an earlier holder of the run has committed."""
 
-    def __init__(self, program: Program, archives: Archives, artifacts: Artifacts) -> None:
+    def __init__(self, program: Program, archives: Archives, artifacts: Artifacts, fingerprints: Fingerprints) -> None:
         """Begin with nothing looked up."""
         self._program = program
         self._archives = archives
         self._artifacts = artifacts
-        self._before: dict[str, Mapping[int, Mapping[str, Output]]] = {}
+        self._fingerprints = fingerprints
 
     def preview(self, order: Sequence[str]) -> list[Reuse]:
         """Say for each layer, before anything runs, what will be kept and why the rest runs.
@@ -35,7 +37,7 @@ class Reuser:
         for layer in order:
             record = self._archives.layer(self._program.space, self._program.run, layer)
             if record is not None:
-                lost = self._lost(layer, record)
+                lost = self._lost(layer)
                 reason = f"{len(lost)} of its blobs are gone or damaged" if lost else ""
                 plan.append(Reuse(layer, record.splits - len(lost), record.splits, reason))
                 continue
@@ -44,21 +46,29 @@ class Reuser:
             plan.append(Reuse(layer, len(committed), None, reason))
         return plan
 
-    def finished(self, layer: str) -> LayerRecord | None:
-        """Read the record of a layer, if it is finished and all its blobs are there."""
+    def finished(self, layer: str, needs: str) -> LayerRecord | None:
+        """Read the record of a layer, if it is finished, all its blobs are there, and its needs are what they were.
+
+        Args:
+            layer: The layer.
+            needs: Hash of what the layers that it needs have made.
+        """
         record = self._archives.layer(self._program.space, self._program.run, layer)
         if record is None:
             return None
-        lost = self._lost(layer, record)
-        if not lost:
+        if record.inputs in (None, needs) and not self._lost(layer):
             return record
-        records = self._archives.splits(self._program.space, self._program.run, layer)
-        self._before[layer] = {index: split.outputs for index, split in records.items()}
         self._archives.forget_layer(self._program.space, self._program.run, layer)
         return None
 
-    def splits(self, layer: str, count: int) -> Mapping[int, Mapping[str, Output]]:
-        """Find the splits of an unfinished layer that can be kept."""
+    def splits(self, layer: str, count: int, needs: str) -> Mapping[int, Mapping[str, Output]]:
+        """Find the splits of an unfinished layer that can be kept.
+
+        Args:
+            layer: The layer.
+            count: How many it has now.
+            needs: Hash of what the layers that it needs have made.
+        """
         records = self._archives.splits(self._program.space, self._program.run, layer)
         missing = self._artifacts.missing(ref for record in records.values() for ref in _refs(record))
         kept: dict[int, Mapping[str, Output]] = {}
@@ -66,46 +76,27 @@ class Reuser:
             if index >= count:
                 continue
             whole = not any(ref.hexdigest in missing for ref in _refs(record))
-            if whole and record.inputs == self._program.inputs(layer, index):
+            if whole and record.inputs == inputs(self._program.inputs(layer, index), needs):
                 kept[index] = record.outputs
             else:
                 self._archives.forget_split(self._key(layer, index))
         self._archives.keep_outputs(self._program.space, self._program.run, layer, kept)
         return kept
 
-    def forget(self, layer: str) -> bool:
-        """Take back what is committed of a layer, since what it depends on has changed.
-
-        Returns:
-            Whether there was anything.
-        """
+    def forget(self, layer: str) -> None:
+        """Take back what is committed of a layer that is skipped now."""
         space, run = self._program.space, self._program.run
-        records = self._archives.splits(space, run, layer)
-        self._before[layer] = {index: split.outputs for index, split in records.items()}
         self._archives.forget_layer(space, run, layer)
-        for index in records:
+        for index in self._archives.splits(space, run, layer):
             self._archives.forget_split(self._key(layer, index))
         self._archives.keep_outputs(space, run, layer, ())
-        return bool(records)
 
-    def changed(self, layer: str, outputs: Mapping[int, Mapping[str, Output]]) -> bool:
-        """Tell whether a layer that ran again has made something else than before."""
-        before = self._before.get(layer)
-        return before is not None and before != outputs
-
-    def _lost(self, layer: str, record: LayerRecord) -> list[str]:
+    def _lost(self, layer: str) -> list[str]:
         """Name the artifacts of a finished layer whose archives or blobs are gone, once for each."""
-        lost = []
-        refs: list[tuple[str, Ref]] = []
-        for name in record.outputs or ():
-            joined = self._archives.joined(self._program.space, self._program.run, layer, name)
-            if joined is None:
-                output = self._archives.output(self._key(layer, 0), name)
-                joined = [] if output is None else list(output.refs)
-                lost += [name] if output is None else []
-            refs += [(name, ref) for ref in joined if ref is not None]
+        made, gone = self._fingerprints.read(layer)
+        refs = [(name, ref) for name, joined in made.items() for ref in joined if ref is not None]
         missing = self._artifacts.missing(ref for _, ref in refs)
-        return lost + [name for name, ref in refs if ref.hexdigest in missing]
+        return gone + [name for name, ref in refs if ref.hexdigest in missing]
 
     def _key(self, layer: str, index: int) -> ActionKey:
         return ActionKey(self._program.space, self._program.run, layer, index)

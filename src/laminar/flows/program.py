@@ -5,6 +5,7 @@ from __future__ import annotations
 from laminar.data.archives import SplitRecord
 from laminar.data.serde import pickled
 from laminar.engine.contract import Program, Submission
+from laminar.engine.fingerprints import Fingerprints, inputs
 from laminar.flows import source
 from laminar.flows.annotations import asked_for
 from laminar.flows.entry import LayerEntry, Split, packed, store
@@ -239,7 +240,7 @@ def write_parameters(execution: ExecutionContract, values: Mapping[str, Any]) ->
     outputs = {name: Output((store(artifacts, PARAMETERS, name, value),)) for name, value in layer.artifacts.items()}
     key = ActionKey(execution.flow.name, execution.known_id, PARAMETERS)
     datastore.archives.commit(key, SplitRecord(outputs))
-    datastore.archives.finish(key.space, key.run, PARAMETERS, 1, sorted(outputs), {})
+    datastore.archives.finish(key.space, key.run, PARAMETERS, 1, sorted(outputs), {}, "")
 
 
 def execute(execution: ExecutionContract, layer: Layer) -> None:
@@ -263,6 +264,7 @@ def execute(execution: ExecutionContract, layer: Layer) -> None:
     if manifest.failure is not None:
         archives.write_outputs(key, manifest.outputs)
         raise local.exception_of(manifest.failure, f"layer {layer.name}, split {index} of {splits}")
-    archives.commit(key, SplitRecord(manifest.outputs, program.inputs(layer.name, index)))
+    needs = Fingerprints(archives, key.space, key.run).needs(flow.dependencies[layer.name])
+    archives.commit(key, SplitRecord(manifest.outputs, inputs(program.inputs(layer.name, index), needs)))
     if splits == 1 and not program.fans_out(layer.name):
-        archives.finish(key.space, key.run, layer.name, 1, sorted(manifest.outputs), {})
+        archives.finish(key.space, key.run, layer.name, 1, sorted(manifest.outputs), {}, needs)

@@ -13,6 +13,7 @@ from laminar.console import choose
 from laminar.core.plan import Plan
 from laminar.engine.actions import Actions
 from laminar.engine.failures import exception_of_failure as exception_of
+from laminar.engine.fingerprints import Fingerprints
 from laminar.engine.flow import FlowRun
 from laminar.engine.leases import Heartbeat
 from laminar.engine.logs import Logs
@@ -253,7 +254,8 @@ class _Run:
             self._write_state(State.RUNNING, None, None)
             plan = Plan(program.nodes(), cancel_on_failure=order.cancel_on_failure)
             logs = Logs(self._state.logs, self._observer)
-            reuser = Reuser(program, order.archives, order.artifacts) if order.resume else None
+            fingerprints = Fingerprints(order.archives, program.space, program.run)
+            reuser = Reuser(program, order.archives, order.artifacts, fingerprints) if order.resume else None
             actions = Actions(
                 program,
                 self._epoch,
@@ -264,7 +266,9 @@ class _Run:
                 random.random,
                 folder,
             )
-            flow = FlowRun(program, plan, actions, order.archives, self._state.ledger, logs, self._observer, reuser)
+            flow = FlowRun(
+                program, plan, actions, order.archives, self._state.ledger, logs, self._observer, fingerprints, reuser
+            )
             self._observer.run_started(program.space, program.run, list(program.nodes()), resumed=order.resume)
             if reuser is not None:
                 self._observer.reuse_planned(reuser.preview(list(program.nodes())))

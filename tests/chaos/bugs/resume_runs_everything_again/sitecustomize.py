@@ -2,5 +2,5 @@
 
 from laminar.engine.reuse import Reuser
 
-Reuser.finished = lambda self, layer: None  # type: ignore[method-assign]
-Reuser.splits = lambda self, layer, count: {}  # type: ignore[method-assign]
+Reuser.finished = lambda self, layer, needs: None  # type: ignore[method-assign]
+Reuser.splits = lambda self, layer, count, needs: {}  # type: ignore[method-assign]

@@ -3,7 +3,7 @@
 import signal
 
 from laminar.host import processes
-from laminar.worker import warm
+from laminar.worker import forks
 
 
 def kill_tree(root: int) -> None:
@@ -15,4 +15,4 @@ def kill_orphans(self: object) -> None:
 
 
 processes.kill_tree = kill_tree
-warm._Parent._kill_orphans = kill_orphans  # type: ignore[method-assign]
+forks.Forks._kill_orphans = kill_orphans  # type: ignore[method-assign]
