@@ -52,7 +52,7 @@ def write(folder: Path, *bodies: str, **ending: str) -> Path:
     ending = {"datastore": ROOT, "executor": "executors.Docker()", "artifacts": "None", **ending}
     parts = (BEGINNING, *bodies, ENDING.format(**ending))
     script = folder / "main.py"
-    script.write_text("".join(textwrap.dedent(part) for part in parts))
+    script.write_text("\n".join(textwrap.dedent(part) for part in parts))
     return script
 
 
