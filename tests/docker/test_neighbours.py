@@ -20,3 +20,21 @@ def test_runs_whose_ids_end_alike_have_containers_of_their_own(yard: Yard) -> No
         code, said = yard.end(scheduler)
         assert code == 0, said
     yard.settled()
+
+
+def test_a_run_begins_anew_what_another_has_ended_in_a_warm_container_that_it_now_uses(yard: Yard) -> None:
+    yard.flow(ONE, warm="ReusePolicy(replicas=(0, 1), idle_ttl=30)", body="held(os.environ['LAMINAR_EXECUTION_ID'])")
+    for name in ("one", "two"):
+        yard.hold(name)
+    first = yard.begin("one")
+    yard.reached("one")
+    yard.kill(first)
+    second = yard.begin("two")
+    yard.reached("two")
+    yard.release("one")
+    code, said = yard.end(yard.begin("resume", "one"))
+    assert code == 0, said
+    yard.release("two")
+    code, said = yard.end(second)
+    assert code == 0, said
+    assert yard.noted("at") == ["one", "one", "two"]

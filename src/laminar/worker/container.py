@@ -205,6 +205,7 @@ class _Keeper:
     def _leave(self, run: str) -> None:
         for label, code in self._codes.items():
             if label.startswith(run):
+                code.requests.clear()  # nobody waits for their ends; who resumes the run begins them anew
                 code.connection.shutdown(socket.SHUT_WR)  # which ends the warm parent with all its attempts
 
     @staticmethod
@@ -225,8 +226,9 @@ class _Keeper:
             return True
         if message[0] == "ended":
             _, key, *end = message
-            _, request = code.requests.pop(key)
-            _note(request, orders.End(*end))
+            if key in code.requests:
+                _, request = code.requests.pop(key)
+                _note(request, orders.End(*end))
             self._since = time.monotonic()
         elif message[0] == "failed":
             for _, request in code.requests.values():

@@ -22,6 +22,27 @@ if TYPE_CHECKING:
 RUNNING = ("running", "paused", "stopping")
 
 
+class Remains(Box):
+    """What an attempt has handed over whose container is no more, or is another run's by now."""
+
+    def __init__(self, session: SessionContract, placed: Placed) -> None:
+        """Name the attempt.
+
+        Args:
+            session: Who asks.
+            placed: Where it was.
+        """
+        super().__init__(session, placed.container, placed.manifest, f"{placed.manifest}.code")
+        self._kept = placed.kept
+
+    async def remove(self) -> None:
+        """Forget the attempt, with the container that was its own."""
+        if self._kept:
+            orders.forget(self.manifest)
+        else:
+            await super().remove()
+
+
 class Leftovers:
     """Attempts of this run that earlier schedulers have started and not seen end."""
 
@@ -79,7 +100,7 @@ class Leftovers:
             return None
         job.watch = Watch(request.replace(manifest=placed.manifest))
         _rename(placed.log, request.log)
-        return box or Box(self._session, placed.container, placed.manifest, f"{placed.manifest}.code")
+        return box or Remains(self._session, placed)
 
     def _box(self, placed: Placed) -> Box | None:
         if placed.kept:

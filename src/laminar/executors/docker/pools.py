@@ -60,6 +60,7 @@ class Warm:
         self.folder = folder
         self.live = 0
         self.doomed = False
+        self.ours = False
         self._session = session
         self._lock = lock
         self._ready = False
@@ -93,7 +94,8 @@ class Warm:
         """
         before = orders.read_holder(self.folder)
         self._ready = before == f"{run}{self._session.code_digest}"
-        if before is not None and not before.startswith(run):
+        self.ours = before is not None and before.startswith(run)
+        if before is not None and not self.ours:
             self.note("leave", before.rpartition("/")[0] + "/")
 
     def put_code(self, run: str) -> None:
@@ -365,8 +367,8 @@ class Pools:
         Whether that scheduler came to tell the container of it is not known, so the container is told again.
         """
         box = self._held.get(placed.container)
-        if box is None:
-            return None
+        if box is None or not box.ours:
+            return None  # another run has, or has had, the container, and has ended what was in it
         stay = Stay(self._session, box, placed.manifest, self._left)
         stay.enter()
         box.note("start", f"{self._run}{placed.key.epoch}", orders.order_path(placed.manifest))
