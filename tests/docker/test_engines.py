@@ -116,9 +116,11 @@ def test_a_layer_may_have_a_command_of_its_own(docker_host: str, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    "reuse", ["None", "ReusePolicy(replicas=(0, 2), idle_ttl=5, concurrency=2)"], ids=["cold", "warm"]
+    ("reuse", "count"),
+    [("None", 15), ("ReusePolicy(replicas=(0, 2), idle_ttl=5, concurrency=2)", 50)],
+    ids=["cold", "warm"],
 )
-def test_fifty_splits_hooks_and_chains(docker_host: str, tmp_path: Path, reuse: str) -> None:
+def test_many_splits_hooks_and_chains(docker_host: str, tmp_path: Path, reuse: str, count: int) -> None:
     body = """
         class OneFlow(Flow):
             @hooks.execution
@@ -129,7 +131,7 @@ def test_fifty_splits_hooks_and_chains(docker_host: str, tmp_path: Path, reuse: 
         @OneFlow.register
         class First(Layer):
             def __call__(self):
-                self.shard(number=range(50))
+                self.shard(number=range(COUNT))
 
         @OneFlow.register(foreach=ForEach(parameters=[Parameter(layer=First, attribute="number")]))
         class Each(Layer):
@@ -145,6 +147,7 @@ def test_fifty_splits_hooks_and_chains(docker_host: str, tmp_path: Path, reuse: 
 
         from laminar import Parameters
     """
+    body = body.replace("COUNT", str(count))
     script = write(tmp_path, body, executor=f"executors.Docker(concurrency=4, reuse={reuse})", artifacts="None")
     text = script.read_text().replace(
         'told["artifacts"] = None',
@@ -153,7 +156,7 @@ def test_fifty_splits_hooks_and_chains(docker_host: str, tmp_path: Path, reuse: 
         "linker=lambda done: Parameters(squares=list(done.layer(Each).square))).layer(Last).total",
     )
     script.write_text(text)
-    assert artifacts(script) == sum(number**2 for number in range(50))
+    assert artifacts(script) == sum(number**2 for number in range(count))
 
 
 PACKAGE = {
