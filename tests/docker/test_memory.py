@@ -127,3 +127,33 @@ def test_a_container_that_is_killed_by_hand_was_not_killed_for_memory(container_
     assert found["type"] == "AttemptKilledError"
     assert "SIGKILL" in found["text"]
     assert len(outcomes(script)) == 1
+
+
+def test_a_memory_kill_is_told_of_one_attempt_in_a_warm_container_and_not_of_its_neighbours(
+    container_engine: Engine, tmp_path: Path
+) -> None:
+    body = """
+        class OneFlow(Flow): ...
+
+        @OneFlow.register(container=Container(memory=120), retry=Retry(memory=2.0, memory_max=400))
+        class Big(Layer):
+            def __call__(self):
+                while not os.path.exists("there"):
+                    time.sleep(0.01)
+                hog(200)
+                open("survived", "w").close()
+
+        @OneFlow.register(container=Container(memory=120), retry=Retry(memory=2.0, memory_max=400))
+        class Small(Layer):
+            def __call__(self):
+                open("there", "w").close()
+                while not os.path.exists("survived"):
+                    time.sleep(0.01)
+                os.kill(os.getpid(), signal.SIGKILL)
+    """.replace('"there"', repr(str(tmp_path / "root" / "there"))).replace(
+        '"survived"', repr(str(tmp_path / "root" / "survived"))
+    )
+    executor = "executors.Docker(concurrency=2, reuse=ReusePolicy(concurrency=2, replicas=(1, 1), idle_ttl=1))"
+    script = write(tmp_path, HOG, body, executor=executor)
+    assert told(script)["type"] == "AttemptKilledError"
+    assert sorted(outcomes(script)) == ["killed", "out-of-memory", "succeeded"]

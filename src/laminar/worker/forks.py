@@ -126,14 +126,23 @@ class Forks:
             if key is None:
                 continue  # an orphan that this process adopted
             self._due.pop(pid, None)
-            before, now = self._kills.pop(pid), memory_kills()
-            killed = before is not None and now is not None and now > before
             code = os.waitstatus_to_exitcode(status)
+            before = self._kills.pop(pid)
+            killed = code == -signal.SIGKILL and self._killed_for_memory(before)
             ended.append((key, code, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000, killed))
         if ended:
             self._kill_orphans()
         for end in ended:
             self._ended(*end)
+
+    def _killed_for_memory(self, before: int | None) -> bool:
+        """Tell whether the kernel has killed for memory since a child began that was killed; told of one child only."""
+        now = memory_kills()
+        if before is None or now is None or now <= before:
+            return False
+        for other, kills in self._kills.items():
+            self._kills[other] = None if kills is None else kills + 1
+        return True
 
     def _kill_orphans(self) -> None:
         """Kill the children that were not started here, which is what ended ones have left, and wait for their end."""
