@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Seconds that the engine may be away, such as for a restart, before what runs in it counts as lost.
 ABSENCE = 10.0
+#: Seconds after which a container that is still there is killed again.
+AGAIN = 1.0
 #: Codes with which an init ends that finds no program, and what it says then: Docker's and Podman's.
 UNSTARTED = (127, 1)
 NO_PROGRAM = ("exec python failed", "failed to exec pid1")
@@ -46,6 +48,9 @@ def without_python(said: str) -> PlacementError:
 
 class Box:
     """One container."""
+
+    #: Whether a memory kill that the engine tells of is one of this attempt.
+    tells_memory_kills = True
 
     def __init__(self, session: SessionContract, name: str, manifest: str, folder: str | None) -> None:
         """Name a container, that may exist already.
@@ -90,9 +95,20 @@ class Box:
         return ended
 
     async def _end(self, job: Job) -> End | None:
+        """Wait until the attempt has ended, and have it stopped when that is asked."""
+        ending, stopping = asyncio.ensure_future(self.seen()), asyncio.ensure_future(self.stop(job))
+        try:
+            await asyncio.wait({ending, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if stopping.done():
+                stopping.result()  # it could not be asked to stop
+            return await ending
+        finally:
+            for task in (ending, stopping):
+                task.cancel()
+
+    async def seen(self) -> End | None:
         """Wait until the attempt has written down its end, or the container is no more."""
         gone = asyncio.ensure_future(self.gone())
-        stopping = asyncio.ensure_future(self.stop(job))
         began = time.monotonic()
         try:
             while True:
@@ -104,13 +120,13 @@ class Box:
                     return orders.read_end(self.manifest)
                 await asyncio.wait({gone}, timeout=orders.patience(time.monotonic() - began))
         finally:
-            for task in (gone, stopping):
-                task.cancel()
+            gone.cancel()
 
     async def gone(self) -> None:
         """Wait until the container has stopped, also over a restart of the engine."""
-        deadline = None
+        deadline = 0.0
         while True:
+            asked = time.monotonic()
             try:
                 await self.container.wait()
             except aiodocker.DockerError as error:
@@ -118,8 +134,10 @@ class Box:
                     return
                 raise
             except UNREACHABLE:
-                deadline = deadline or time.monotonic() + ABSENCE
-                if time.monotonic() > deadline:
+                now = time.monotonic()
+                if now - asked > ABSENCE or not deadline:
+                    deadline = now + ABSENCE  # it was there up to now
+                if now > deadline:
                     raise
                 await asyncio.sleep(0.2)
             else:
@@ -135,7 +153,13 @@ class Box:
         if job.grace > 0:
             await self.kill("SIGTERM")
             await job.grace_is_over()
-        await self.kill("SIGKILL")
+        await self.kill_until_gone()
+
+    async def kill_until_gone(self) -> None:
+        """Kill the container, again and again: the engine may be away, such as for a restart, and not hear of it."""
+        while True:
+            await self.kill("SIGKILL")
+            await asyncio.sleep(AGAIN)
 
     async def kill(self, signal: str) -> None:
         """Send the container a signal."""
@@ -153,7 +177,7 @@ class Box:
         misfit = None if job.watch.stopped else await self._misfit(code)
         if misfit is not None:
             return self._session.refusal(job, misfit)
-        killed = bool(state.get("OOMKilled"))
+        killed = self.tells_memory_kills and bool(state.get("OOMKilled"))
         if not state:
             detail = "its container was removed"
             outcome = Outcome.CANCELLED if job.watch.stopped else Outcome.LOST

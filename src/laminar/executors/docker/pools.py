@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -20,6 +19,7 @@ from laminar.executors.docker import creation, orders
 from laminar.executors.docker.cold import Box
 from laminar.executors.docker.creation import Wanted
 from laminar.executors.docker.leftovers import listed
+from laminar.executors.docker.locks import LOCK, alone, lock_on
 from laminar.host import leftovers as private
 from laminar.model.action import Ended
 from laminar.model.ids import new_run_id
@@ -27,7 +27,7 @@ from laminar.model.states import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from laminar.executors.docker.contract import Job, SessionContract
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 #: Seconds beyond the grace that the first process of a container has to kill an attempt, before all of it is killed.
 SLACK = 5.0
-#: Name of the file that is locked, in the folder of a container and in the folder of them all.
-LOCK = "lock"
 
 
 class IdledOutError(LaminarError):
@@ -131,6 +129,9 @@ class Warm:
 class Stay(Box):
     """An attempt in a warm container, as a container of its own would be."""
 
+    #: The engine does not forget those of attempts before.
+    tells_memory_kills = False
+
     def __init__(self, session: SessionContract, warm: Warm, manifest: str, left: Callable[[Warm], None]) -> None:
         """Name an attempt in a container; it takes room there from :meth:`enter` on.
 
@@ -144,6 +145,7 @@ class Stay(Box):
         self._warm = warm
         self._left = left
         self._inside = False
+        self._watching: asyncio.Future[None] | None = None
 
     def enter(self) -> None:
         """Take room in the container, once."""
@@ -168,6 +170,15 @@ class Stay(Box):
         finally:
             self._leave()
 
+    def watch(self) -> None:
+        """Give back the room once the attempt has ended: others may wait for it before this one is asked for."""
+        self._watching = asyncio.ensure_future(self._leave_at_its_end())
+
+    async def _leave_at_its_end(self) -> None:
+        with contextlib.suppress(Exception):  # who asks for the attempt is told
+            await self.seen()
+        self._leave()
+
     async def gone(self) -> None:
         """Wait until the container has stopped."""
         await self._warm.gone(self)
@@ -181,7 +192,7 @@ class Stay(Box):
             self._ask_to_stop(0.0)
         await asyncio.sleep(SLACK)
         self._warm.doomed = True
-        await self.kill("SIGKILL")
+        await self.kill_until_gone()
 
     def _ask_to_stop(self, grace: float) -> None:
         self._warm.note("stop", orders.order_path(self.manifest), grace)
@@ -202,7 +213,10 @@ class Stay(Box):
 
     async def remove(self) -> None:
         """Forget the attempt; one that lives is killed, and if that cannot be done in time, the container with it."""
-        if not await self._ended_by_force():
+        ended = False
+        with contextlib.suppress(OSError):  # it cannot be told anything, as on a full disk
+            ended = await self._ended_by_force()
+        if not ended:
             await self._warm.remove()
         orders.forget(self.manifest)
         self._leave()
@@ -327,7 +341,7 @@ class Pools:
         Args:
             listed: Names of the containers that there were before.
         """
-        with _alone(self._folder):
+        with alone(self._folder):
             names = {name for name in os.listdir(self._folder) if name != LOCK}
             taken = [(name, self._take(name)) for name in sorted(names)]
         for name in set(listed) - names:
@@ -336,7 +350,7 @@ class Pools:
 
     def _take(self, name: str) -> Warm | None:
         folder = os.path.join(self._folder, name)
-        lock = _lock(folder)
+        lock = lock_on(folder)
         if lock is None:
             return None
         box = self._held[name] = Warm(self._session, folder, lock)
@@ -345,7 +359,7 @@ class Pools:
     def _make(self, name: str) -> Warm:
         """Make the folder of a container, which nobody else takes for a dead one's meanwhile."""
         os.makedirs(self._folder, 0o700, exist_ok=True)
-        with _alone(self._folder):
+        with alone(self._folder):
             os.makedirs(os.path.join(self._folder, name, "code"), 0o700)
             box = self._take(name)
         assert box is not None
@@ -372,6 +386,7 @@ class Pools:
         stay = Stay(self._session, box, placed.manifest, self._left)
         stay.enter()
         box.note("start", f"{self._run}{placed.key.epoch}", orders.order_path(placed.manifest))
+        stay.watch()
         return stay
 
     async def fill(self) -> None:
@@ -387,9 +402,7 @@ class Pools:
         while True:
             pool = await self._pool(request.placement, request.resources, policy, image)
             box = await pool.acquire(job)
-            if box is None:
-                return Ended(request.key, Outcome.CANCELLED, detail="it was stopped before it had a container")
-            if job.stopped.is_set():
+            if box is None or job.stopped.is_set():
                 return Ended(request.key, Outcome.CANCELLED, detail="it was stopped before it had a container")
             try:
                 return await self._run_in(box, job, digest)
@@ -461,28 +474,3 @@ class Pools:
             elif box.usable and os.path.isdir(box.folder):
                 box.note("leave", self._run)
             box.let_go()
-
-
-@contextlib.contextmanager
-def _alone(folder: str) -> Iterator[None]:
-    """Keep other schedulers from making and taking warm containers for a moment."""
-    handle = os.open(os.path.join(folder, LOCK), os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(handle)
-
-
-def _lock(folder: str) -> int | None:
-    """Lock a folder; None if another scheduler holds it."""
-    try:
-        handle = os.open(os.path.join(folder, LOCK), os.O_CREAT | os.O_RDWR, 0o600)
-    except FileNotFoundError:
-        return None  # who held it has removed it just now
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        return None
-    return handle
