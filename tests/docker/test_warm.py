@@ -195,3 +195,17 @@ def test_the_end_of_the_process_that_forks_is_the_end_of_its_attempts_alone(yard
     ran(yard)
     assert yard.outcomes("Only") == ["killed", "succeeded"]
     assert len(set(yard.noted("where"))) == 1
+
+
+def test_a_container_that_is_killed_after_a_memory_kill_in_it_is_told_as_that(yard: Yard) -> None:
+    body = "if self.attempt == 1: hog = bytearray(400_000_000)\nif self.attempt == 2: held('0')"
+    layer = "container=Container(memory=150), retry=Retry(attempts=3, delay=0.01)"
+    yard.flow(ONE, warm=KEPT, layer=layer, body=body)
+    yard.hold("0")
+    scheduler = yard.begin()
+    yard.reached("0")
+    [container] = up(yard)
+    yard.engine.docker("kill", container)
+    code, said = yard.end(scheduler)
+    assert code == 0, said
+    assert yard.outcomes("Only") == ["out-of-memory", "killed", "succeeded"]
