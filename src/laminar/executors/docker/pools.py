@@ -422,7 +422,7 @@ class Pools:
     async def _pool(
         self, placement: Placement, resources: Resources, policy: ReusePolicy, image: str | None = None
     ) -> Pool:
-        """Give the pool of containers that are alike in all that the engine is asked for."""
+        """Give the pool of containers that are alike in all that the engine is asked for, and kept by one policy."""
         session = self._session
         name = image or await session.image_of(placement)
         wanted = Wanted(
@@ -435,7 +435,7 @@ class Pools:
             labels={},
         )
         exact = await session.image_id(name)
-        described = session.body(wanted.replace(code=None)), wanted.code, exact
+        described = session.body(wanted.replace(code=None)), wanted.code, exact, policy.bounds(), policy.concurrency
         key = hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()[:32]
         if key not in self._pools:
             self._pools[key] = Pool(self, wanted, key, policy)
