@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 ABSENCE = 10.0
 #: Seconds after which a container that is still there is killed again.
 AGAIN = 1.0
+#: Seconds for which an engine is asked to remove a container that it refuses to remove.
+INSISTENCE = 5.0
 #: Codes with which an init ends that finds no program, and what it says then: Docker's and Podman's.
 UNSTARTED = (127, 1)
 NO_PROGRAM = ("exec python failed", "failed to exec pid1")
@@ -221,15 +223,26 @@ class Box:
             return ""
         return "".join(pieces)[-SHOWN:]
 
-    async def remove(self) -> None:
-        """Kill what is left of it, and remove it with its files."""
+    async def _refused_removal(self) -> str:
+        """Ask the engine to remove it; gives why it does not, and nothing if it does."""
         try:
             await self.container.delete(force=True, v=True)
         except aiodocker.DockerError as error:
-            if error.status not in (404, 409):
-                self._session.host.tell(f"container {self.name} could not be removed: {error.message}")
+            return "" if error.status in (404, 409) else error.message
         except UNREACHABLE as error:
-            self._session.host.tell(f"container {self.name} could not be removed: {error}")
+            return str(error) or type(error).__name__
+        return ""
+
+    async def remove(self) -> None:
+        """Kill what is left of it, and remove it with its files.
+
+        Podman refuses to remove a container that ends by itself at that moment, so it is asked again for a while.
+        """
+        deadline = time.monotonic() + INSISTENCE
+        while (refused := await self._refused_removal()) and time.monotonic() < deadline:
+            await asyncio.sleep(0.05)
+        if refused:
+            self._session.host.tell(f"container {self.name} could not be removed: {refused}")
         orders.forget(self.manifest)
         if self._folder is not None:
             leftovers.remove(self._folder)
