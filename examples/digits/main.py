@@ -247,8 +247,5 @@ def tell(execution: Execution, folder: Path) -> None:
 if __name__ == "__main__":
     options = arguments()
     if flow := DigitsFlow(executor=EXECUTORS[options.executor]() if options.executor else None):
-        if options.resume:
-            execution = resume(flow)
-        else:
-            execution = flow(folds=options.folds, threshold=options.threshold)
+        execution = resume(flow) if options.resume else flow(folds=options.folds, threshold=options.threshold)
         tell(execution, options.folder.resolve())

@@ -66,8 +66,8 @@ def test_a_file_says_what_it_is_for_and_bears_no_empty_name(path):
     assert ast.get_docstring(ast.parse(path.read_text()))
 
 
-#: Faces that hand their names on when they are first used: laminar's own, which must cost nothing to import, and that of
-#: the suites, whose pytest is not in containers.
+#: Faces that hand their names on when they are first used: laminar's own, which must cost nothing to import, and that
+#: of the suites, whose pytest is not in containers.
 LATE = (SOURCE, SOURCE / "testing")
 
 
