@@ -19,8 +19,8 @@ It shows
 - the results API, which ``--resume`` and the last lines of this file use.
 
 The report is one HTML page and a picture: artifacts of the run, which the last lines of this file also write to
-``build/digits``, unless ``--folder`` names another place. The first lines say which packages the script needs; the image
-for its containers is built with them.
+``build/digits``, unless ``--folder`` names another place. The first lines say which packages the script needs; the
+image for its containers is built with them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Attempts are stopped also when the engine fails at that moment."""
+"""Attempts are stopped also when the engine fails at that moment, or is another one by then."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from yards import ONE, Yard
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
     import pytest
+
+    from engines import Engine
 
 
 class Deaf(Gate):
@@ -35,3 +38,31 @@ def test_a_kill_that_the_engine_did_not_hear_is_sent_again(yard: Yard, monkeypat
     assert yard.outcomes("Only") == ["cancelled"], said
     yard.settled()
     gate.close()
+
+
+def test_abort_asks_the_engine_that_the_run_has_used(yard: Yard, engine_named: Callable[[str], Engine]) -> None:
+    yard.flow(ONE, body="held('there')")
+    yard.hold("there")
+    scheduler = yard.begin()
+    yard.reached("there")
+    yard.kill(scheduler)
+    engine_named("podman")  # DOCKER_HOST leads there now
+    answer = yard.laminar("abort", "one")
+    assert answer.code == 0, answer.err
+    assert yard.containers() == []
+
+
+def test_a_resume_with_another_engine_ends_what_the_first_has_left(
+    yard: Yard, engine_named: Callable[[str], Engine]
+) -> None:
+    yard.flow(ONE, body="held('there')")
+    yard.hold("there")
+    scheduler = yard.begin()
+    yard.reached("there")
+    yard.kill(scheduler)
+    yard.release("there")
+    engine_named("podman")  # DOCKER_HOST leads there now
+    code, said = yard.run("resume", "one")
+    assert code == 0, said
+    assert yard.containers() == []
+    assert f"removes what this run has left at the container engine {yard.engine.address}" in said

@@ -209,3 +209,24 @@ def test_a_container_that_is_killed_after_a_memory_kill_in_it_is_told_as_that(ya
     code, said = yard.end(scheduler)
     assert code == 0, said
     assert yard.outcomes("Only") == ["out-of-memory", "killed", "succeeded"]
+
+
+def test_a_link_in_the_place_of_the_code_is_not_followed(yard: Yard) -> None:
+    precious = yard.folder / "precious"
+    precious.mkdir()
+    (precious / "file").touch()
+    body = f"""
+    import glob
+    for code in glob.glob(".laminar/.warm/*/code") + glob.glob({str(yard.folder / ".laminar/.warm/*/code")!r}):
+        os.rename(code, code + ".away")
+        os.symlink({str(precious)!r}, code)
+    """
+    yard.flow(ONE, warm="ReusePolicy(replicas=(1, 1), idle_ttl=20)", body=body)
+    code, said = yard.run()
+    assert code == 0, said
+    yard.flow(ONE, warm="ReusePolicy(replicas=(1, 1), idle_ttl=20)", body="print('other')")
+    code, said = yard.run("two")
+    assert (precious / "file").exists()
+    assert [path.name for path in precious.iterdir()] == ["file"]
+    assert code == 1
+    assert "docker rm --force" in said

@@ -23,16 +23,24 @@ if TYPE_CHECKING:
 
 #: Seconds in which an engine must answer a first question.
 PATIENCE = 8.0
+#: Seconds in which an engine must begin to answer anything else, but for what may take long.
+ANSWER = 30.0
+#: How the paths of requests end whose answer may begin as late as it likes.
+LATE = ("/wait", "/logs", "/push", "build", "images/create", "images/load")
 #: What the client raises where nobody answers, or the answer breaks off.
 UNREACHABLE = (aiohttp.ClientError, asyncio.TimeoutError, ConnectionError)
 
 
 class _Client(aiodocker.Docker):
-    """The client, but that it tells an engine that is away from one that refuses: it raises DockerError for both."""
+    """The client, but that it gives up an engine that says nothing, and tells one that is away from one that refuses.
 
-    async def _do_query(self, *arguments: Any, **options: Any) -> aiohttp.ClientResponse:
+    aiodocker waits for ever, and raises DockerError for both.
+    """
+
+    async def _do_query(self, path: Any, *arguments: Any, **options: Any) -> aiohttp.ClientResponse:
         try:
-            return await super()._do_query(*arguments, **options)
+            async with asyncio.timeout(None if str(path).endswith(LATE) else ANSWER):
+                return await super()._do_query(path, *arguments, **options)
         except aiodocker.DockerError as error:
             if isinstance(error.__context__, aiohttp.ClientConnectionError):
                 raise error.__context__ from None
@@ -176,7 +184,8 @@ async def running_in(engine: Engine) -> dict[str, Any] | None:
             found: dict[str, Any] = await (engine.client.containers.container(candidate)).show()
         except aiodocker.DockerError:
             continue
-        return found
+        if str(found["Id"]).startswith(candidate):
+            return found
     return None
 
 

@@ -88,11 +88,10 @@ class Box:
     async def finish(self, job: Job) -> Ended:
         """Wait for the end of its attempt, stop it when that is asked, and remove it."""
         try:
-            end = await self._end(job)
+            ended = await self.ended(job, await self._end(job))
         except BaseException:
             await asyncio.shield(self.remove())
             raise
-        ended = await self.ended(job, end)
         self._session.chore(self.remove())
         return ended
 
@@ -194,7 +193,9 @@ class Box:
         """Ask the engine how the container is; empty if it is no more."""
         try:
             return dict((await self.container.show())["State"])
-        except aiodocker.DockerError:
+        except aiodocker.DockerError as error:
+            if error.status != 404:
+                raise
             return {}
 
     async def _misfit(self, code: int) -> PlacementError | None:

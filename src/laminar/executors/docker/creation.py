@@ -132,7 +132,7 @@ def body(
         "Image": wanted.image,
         "Entrypoint": ["python", *interpreter_options(), "-u", "-c", BEGIN],
         "Cmd": list(wanted.arguments),
-        "User": settings.user or _user(engine),
+        "User": _user(engine),
         "WorkingDir": wanted.workdir,
         "Env": [f"{name}={value}" for name, value in {"HOME": "/tmp", "USER": "laminar", **wanted.env}.items()],  # noqa: S108
         "Labels": dict(wanted.labels),

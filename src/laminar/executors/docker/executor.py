@@ -35,8 +35,6 @@ class Docker(Executor):
             ``host.docker.internal`` is always there.
         mounts: Folders of this machine that containers see: ``{"/data": "/data"}`` by their paths here and there; a
             path there that ends in ``:ro`` cannot be written.
-        user: User and group by their numbers, as ``"1000:1000"``; by default those of the scheduler, so that files
-            belong to who started it.
         pids_limit: Processes and threads that a container may have at a time.
         engine: Address of the engine's API, such as ``unix:///var/run/docker.sock``; by default the first that answers.
 
@@ -62,7 +60,6 @@ class Docker(Executor):
         network: str | None = None,
         extra_hosts: Mapping[str, str] | None = None,
         mounts: Mapping[str, str] | None = None,
-        user: str | None = None,
         pids_limit: int = 4096,
         engine: str | None = None,
     ) -> None:
@@ -74,8 +71,6 @@ class Docker(Executor):
             raise FlowError(f"Docker(copy_style={copy_style!r}): expects one of {', '.join(STYLES)}.")
         if reuse is not None and not isinstance(reuse, ReusePolicy):
             raise FlowError(f"Docker(reuse={reuse!r}): expects ReusePolicy(…).")
-        if user is not None and not all(part.isdecimal() for part in str(user).split(":")):
-            raise FlowError(f"Docker(user={user!r}): expects numbers, such as '1000:1000'.")
         for name, word in (("network", network), ("engine", engine)):
             if word is not None and (not isinstance(word, str) or not word):
                 raise FlowError(f"Docker({name}={word!r}): expects a word, or nothing at all.")
@@ -87,7 +82,6 @@ class Docker(Executor):
         self.network = network
         self.extra_hosts: Mapping[str, str] = _names("extra_hosts", extra_hosts)
         self.mounts: Mapping[str, str] = _names("mounts", mounts)
-        self.user = user
         self.pids_limit = pids_limit
         self.engine = engine
         for here, there in self.mounts.items():

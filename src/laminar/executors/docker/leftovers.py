@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from laminar.executors.docker import creation, orders
+from laminar.executors.docker import abandoned, creation, orders
 from laminar.executors.docker.cold import Box
 from laminar.executors.outcomes import Watch
 
@@ -66,6 +66,9 @@ class Leftovers:
         self._names = names
         self._placed: dict[ActionKey, tuple[Placed, Box | None]] = {}
         for one in sorted(placed, key=lambda one: (one.key.epoch, one.key.number)):
+            before, box = self._placed.get(one.key.action, (None, None))
+            if before is not None:
+                session.chore(self._forget(before, box))
             self._placed[one.key.action] = (one, self._box(one))
 
     @classmethod
@@ -82,6 +85,10 @@ class Leftovers:
                 session.host.tell(f"removes container {name}, which an earlier run has left")
                 session.chore(Box(session, name, "", None).remove())
         placed = orders.read_placed(session.host.folder)
+        label = session.host.label.rpartition("/")[0]
+        for other in {one.engine for one in placed} - {session.engine.address}:
+            session.host.tell(f"removes what this run has left at the container engine {other}")
+            await abandoned.remove(other, label)
         wanted = {
             one.container for one in placed if one.container in names or orders.read_end(one.manifest) is not None
         }

@@ -66,6 +66,7 @@ class Placed(Value, frozen=True):
         kept: Whether that is kept warm for others.
         log: Path of its log.
         manifest: Path of its manifest, which the names of all other files begin with.
+        engine: Address of the container engine.
     """
 
     key: AttemptKey
@@ -74,6 +75,7 @@ class Placed(Value, frozen=True):
     kept: bool
     log: str
     manifest: str
+    engine: str
 
 
 def order_path(manifest: str) -> str:
@@ -172,7 +174,7 @@ def read_holder(folder: str) -> str | None:
 
 def leave_note(folder: str, *note: Any) -> None:
     """Leave a note for a warm container."""
-    name = f"{time.time_ns():020d}"
+    name = f"{time.monotonic_ns():020d}"  # one clock for all processes of a machine, which nobody sets
     _write(os.path.join(folder, f"{name}.note"), json.dumps(note).encode())
 
 
@@ -199,7 +201,7 @@ def patience(waited: float) -> float:
 
 def _write(path: str, data: bytes) -> None:
     private = f"{path}.part"
-    handle = os.open(private, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    handle = os.open(private, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
     with open(handle, "wb") as file:
         file.write(data)
     os.rename(private, path)

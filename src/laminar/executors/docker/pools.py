@@ -14,7 +14,7 @@ import os
 import time
 from collections import deque
 
-from laminar.errors import LaminarError
+from laminar.errors import LaminarError, PlacementError
 from laminar.executors.docker import creation, orders
 from laminar.executors.docker.cold import Box
 from laminar.executors.docker.creation import Wanted
@@ -107,6 +107,11 @@ class Warm:
         digest = self._session.code_digest
         orders.write_holder(self.folder, run)
         if digest:
+            if os.path.islink(self.code_folder):
+                raise PlacementError(
+                    f"A layer has put a link in the place of {self.code_folder}, where the next code would go. Remove "
+                    f"the container: docker rm --force {self.name}"
+                )
             for name in os.listdir(self.code_folder):
                 private.remove(os.path.join(self.code_folder, name))
             self._session.place_code(self.code_folder)

@@ -136,9 +136,10 @@ class DockerSession(Session):
             wanted["host.docker.internal"] = "127.0.0.1"
         if self.engine.podman and "host-gateway" in wanted.values():
             network = await self.engine.client.networks.get("bridge")
-            ranges = (await network.show())["IPAM"]["Config"]
-            wanted = {name: ranges[0]["Gateway"] if at == "host-gateway" else at for name, at in wanted.items()}
-        return wanted
+            ranges = (await network.show())["IPAM"].get("Config") or [{}]
+            here = ranges[0].get("Gateway")  # a rootless engine may have none
+            wanted = {name: here if at == "host-gateway" else at for name, at in wanted.items()}
+        return {name: at for name, at in wanted.items() if at}
 
     def _wanted_image(self, placement: Placement) -> Any:
         if placement.image is not None:
@@ -155,7 +156,8 @@ class DockerSession(Session):
         """
         assert self.host.packaging is not None
         wanted = self._wanted_image(placement)
-        if wanted not in self._images:
+        known = self._images.get(wanted)
+        if known is None or (known.done() and (known.cancelled() or known.exception() is not None)):
             making = self.host.packaging.image(self.engine.client, wanted, self.host.tell)
             self._images[wanted] = asyncio.ensure_future(making)
         return await asyncio.shield(self._images[wanted])
@@ -171,8 +173,14 @@ class DockerSession(Session):
         _keep(self._attempts, self._loop.create_task(self._attempt(job)))
 
     def chore(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do something beside all else; the session ends after it."""
-        _keep(self._chores, self._loop.create_task(work))
+        """Do something beside all else; the session ends after it, and people are told if it fails."""
+        _keep(self._chores, self._loop.create_task(self._told(work)))
+
+    async def _told(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            self.host.tell(f"Clearing away containers failed: {type(error).__name__}: {error}")
 
     def _stop(self, key: AttemptKey, grace: float) -> None:
         job = self._jobs.get(key)
@@ -266,7 +274,8 @@ class DockerSession(Session):
 
     def note_placed(self, request: Request, digest: str, container: str, *, kept: bool) -> None:
         """Write down where an attempt runs, for a scheduler that takes over."""
-        placed = orders.Placed(request.key, digest, container, kept, request.log, request.manifest)
+        engine = self.engine.address
+        placed = orders.Placed(request.key, digest, container, kept, request.log, request.manifest, engine)
         orders.write_placed(placed)
 
     def labels(self, more: Mapping[str, str]) -> dict[str, str]:

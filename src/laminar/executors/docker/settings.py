@@ -20,6 +20,5 @@ if TYPE_CHECKING:
         network: str | None
         extra_hosts: Mapping[str, str]
         mounts: Mapping[str, str]
-        user: str | None
         pids_limit: int
         engine: str | None
