@@ -57,7 +57,7 @@ def test_a_run_whose_scheduler_died_is_marked_as_cancelled(hello, executor):
     answer = hello.laminar("abort", "one", "--reason", "left over")
     assert (answer.code, answer.out) == (0, "")
     assert answer.err.startswith(f"laminar: Run one of Hello is aborted. Its scheduler, process {run.pid} on ")
-    assert answer.err.endswith(", had died, so it was only marked as cancelled.\n")
+    assert answer.err.endswith(", had died: what it had left was ended.\n")
     found = hello.laminar("get", "run", "one", "-o", "json").plain["flows"][0]
     assert (found["state"], found["error"]) == ("CANCELLED", "aborted: left over")
     status = hello.python(

@@ -20,7 +20,7 @@ GLANCE = 0.1
 
 
 @click.command("abort", short_help="Stop a run.")
-@click.argument("run", metavar="ID")
+@options.run_id
 @click.option("--reason", default="", help="Why, as the run's error will say.")
 @click.option(
     "--timeout",
@@ -123,4 +123,4 @@ def _mark(ledger: Ledger, run: RunRow, reason: str, name: str, root: str) -> Abo
     ledger.end(run.space, run.run, epoch, State.CANCELLED, reason)
     ended = ledger.find(run.space, run.run) or run
     died = f"Its scheduler, {run.holder}, had died"
-    return Abortion(ended, endings.DONE, f"{name} is aborted. {died}, so it was only marked as cancelled.")
+    return Abortion(ended, endings.DONE, f"{name} is aborted. {died}: what it had left was ended.")

@@ -28,6 +28,10 @@ DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
 MISUSES = (FlowError, CodeLoadError, UnknownRunError, RunExistsError, LedgerError)
 
 
+#: How notes begin that the display tells in its own way.
+TOLD = ("Raised in ", "Resume with: ", "Also failed: ")
+
+
 def exit_code(command: Callable[[], int | None]) -> int:
     """Carry out a command, and say of an error what there is to say, never with a traceback of laminar's own.
 
@@ -60,7 +64,7 @@ def after_run(error: BaseException) -> int:
     """
     notes = _notes(error)
     trace = _traceback(error)
-    said = [trace] if trace else []
+    said = [trace, *(note for note in notes if not note.startswith(TOLD))] if trace else []
     if _silent():
         stopped = isinstance(error, (KeyboardInterrupt, RunAbortedError))
         head = str(error) if stopped else f"{type(error).__name__}: {error}"
@@ -99,6 +103,8 @@ def _traceback(error: BaseException) -> str:
 
 def _in_hook(error: BaseException) -> bool:
     """Tell whether code of the user has raised it that the run called in this process."""
+    if isinstance(error, LaminarError):
+        return False  # its message says all
     frames = error.__traceback__
     while frames is not None and frames.tb_frame.f_globals.get("__name__") != "laminar.runs.local":
         frames = frames.tb_next

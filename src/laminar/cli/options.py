@@ -37,6 +37,16 @@ def common(command: CommandT) -> CommandT:
     )(command)
 
 
+def _id(context: click.Context, _: click.Parameter, value: str) -> str:
+    """Refuse a file where a run is to be named, as who has just resumed one may write."""
+    if value.endswith(".py"):
+        raise click.BadParameter(
+            f"{value} is a file. Name the run: laminar {context.info_name} ID; laminar get runs lists them."
+        )
+    return value
+
+
+run_id = click.argument("run", metavar="ID", callback=_id)
 output = click.option(
     "-o", "--output", type=click.Choice([TABLE, JSON]), default=TABLE, show_default=True, help="Form of the answer."
 )

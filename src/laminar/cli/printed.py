@@ -27,7 +27,7 @@ GLANCE = 0.2
 
 
 @click.command("logs", short_help="Show what the layers of a run have printed.")
-@click.argument("run", metavar="ID")
+@options.run_id
 @click.argument("place", metavar="[LAYER[/INDEX]]", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
 @options.output

@@ -86,7 +86,7 @@ async def connected(address: str | None = None) -> AsyncIterator[Engine]:
     try:
         client = _Client(url=where)
     except (*UNREACHABLE, OSError, ValueError, aiodocker.DockerError) as error:
-        raise _unreachable(where, error) from error
+        raise _unreachable(where, error) from None
     async with client:
         yield await _ask(client, where or client._connection_info)
 
@@ -98,7 +98,7 @@ async def _ask(client: aiodocker.Docker, address: str) -> Engine:
     except aiodocker.DockerError as error:
         raise EngineError(f"The container engine at {address} refused to say what it is: {error.message}") from error
     except UNREACHABLE as error:
-        raise _unreachable(address, error) from error
+        raise _unreachable(address, error) from None
     security = " ".join(map(str, about.get("SecurityOptions") or ()))
     runtimes = about.get("Runtimes") or {}
     return Engine(

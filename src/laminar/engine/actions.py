@@ -213,6 +213,7 @@ class Actions:
         action = started.key.action
         if started.detail:
             self._ledger.event(action.space, action.run, "placed", started.detail, action.name, action.index)
+            self._observer.notice(f"{action} {started.detail}")
         self._begin(started.key, live)
 
     def _begin(self, key: AttemptKey, live: Live) -> None:

@@ -17,6 +17,10 @@ WORKDIR = "/laminar"
 class Buildable(Value, frozen=True):
     """An image that is declared, and built where it is needed."""
 
+    def below(self, folder: str) -> list[str]:
+        """List the files of this machine that it puts into a folder."""
+        raise NotImplementedError
+
 
 class Placement(Value, frozen=True):
     """The container that an action asks for.

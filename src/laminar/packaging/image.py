@@ -6,7 +6,7 @@ import os
 import sys
 
 from laminar.errors import FlowError
-from laminar.model.placement import Buildable
+from laminar.model.placement import WORKDIR, Buildable
 from laminar.model.value import Value
 
 TYPE_CHECKING = False
@@ -366,6 +366,18 @@ class Image(Buildable, frozen=True):
         if not copy_contents_only:
             target = f"{target.rstrip('/')}/{os.path.basename(path)}"
         return self._with(Source(path, target, True))
+
+    def below(self, folder: str) -> list[str]:
+        """List the files and folders of this machine that it puts into a folder of the image, or below it."""
+        workdir, found = WORKDIR, []
+        for step in self.steps:
+            if isinstance(step, Workdir):
+                workdir = os.path.join(workdir, step.path)
+            elif isinstance(step, Source):
+                place = os.path.normpath(os.path.join(workdir, step.target))
+                if f"{place}/".startswith(f"{folder.rstrip('/')}/"):
+                    found.append(step.path)
+        return found
 
     def _with(self, step: Value) -> Self:
         return self.replace(steps=(*self.steps, step))

@@ -302,10 +302,15 @@ class _Run:
             mounts=list(dict.fromkeys([self._state.folder, *order.mounts])),
             server=order.server,
             state=self._state.folder,
-            packaging=Packer(order.code.script, self._state.logs, order.extras),
+            packaging=Packer(self._script(), self._state.logs, order.extras),
             held=self._state.held,
             tell=lambda line: self._events.put(Notice(line)),
         )
+
+    def _script(self) -> str | None:
+        """Name the script whose declared packages automatic images have."""
+        source = self._order.source
+        return self._order.code.script or (None if source is None or source.startswith("-m ") else source)
 
     def _call(self, request: Request) -> Manifest:
         with captured(request.log):

@@ -10,6 +10,7 @@ import aiodocker
 
 from laminar.errors import PlacementError
 from laminar.executors.interpreters import interpreter_options
+from laminar.model.placement import Buildable
 from laminar.model.policies import megabytes
 from laminar.model.value import Value
 
@@ -177,6 +178,22 @@ def _limits(resources: Resources) -> dict[str, Any]:
 def gpus(resources: Resources) -> int:
     """Count the GPUs that are asked for."""
     return 0 if resources.gpu is None else int(str(resources.gpu).rpartition(":")[2])
+
+
+def refuse_hidden(image: str | Buildable | None, workdir: str) -> None:
+    """See that the user's code, which is mounted into the workdir, hides no file that the image is to have there.
+
+    Raises:
+        PlacementError: It would.
+    """
+    hidden = image.below(workdir) if isinstance(image, Buildable) else []
+    if hidden:
+        names = ", ".join(map(os.path.basename, hidden))
+        raise PlacementError(
+            f"The image puts {names} into {workdir}, where the code of each run is put over it. Name another folder, "
+            f"as in with_source_file({os.path.basename(hidden[0])!r}, '/data/'), or let files of the project travel "
+            "with the code: executors.Docker(copy_style='all')."
+        )
 
 
 def refuse_too_much(resources: Resources, engine: Engine, scratch: str) -> None:

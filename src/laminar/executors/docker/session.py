@@ -156,6 +156,8 @@ class DockerSession(Session):
         """
         assert self.host.packaging is not None
         wanted = self._wanted_image(placement)
+        if self._packed.digest:
+            creation.refuse_hidden(wanted, placement.workdir)
         known = self._images.get(wanted)
         if known is None or (known.done() and (known.cancelled() or known.exception() is not None)):
             making = self.host.packaging.image(self.engine.client, wanted, self.host.tell)
@@ -219,7 +221,7 @@ class DockerSession(Session):
         box = await self._leftovers.take(job, digest)
         policy = self.policy(request.placement)
         if box is not None:
-            self.tell_start(job, f"taken back: it runs in container {box.name} since before")
+            self.tell_start(job, f"is taken back: it runs in container {box.name} since before")
             with contextlib.suppress(IdledOutError):
                 return await box.finish(job)
             job.watch = Watch(request)  # of the attempt that was taken back nothing had begun
