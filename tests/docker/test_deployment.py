@@ -175,7 +175,6 @@ def test_a_scheduler_whose_container_was_killed_takes_its_layers_back(
     lines = []
     while not lines or ("resumes" not in lines[-1] and lines[-1]):
         lines.append(again.stdout.readline())
-    assert "waits" in lines[0]  # the dead scheduler cannot be seen from another container, so its lease must end
     assert engine.docker(*layers) == before
     (tmp_path / "wait").unlink()
     output, _ = again.communicate(timeout=60)

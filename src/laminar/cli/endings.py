@@ -46,7 +46,6 @@ def exit_code(command: Callable[[], int | None]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains when it flushes
         return FAILED
     except LaminarError as error:
         answers.complain(f"{error}")
@@ -54,6 +53,18 @@ def exit_code(command: Callable[[], int | None]) -> int:
     except Exception as error:
         answers.complain(f"{type(error).__name__}: {error}")
         return FAILED
+
+
+def let_go_of_output() -> None:
+    """Write what is left to be written; where nobody reads it, as at a closed terminal, that is no failure.
+
+    The interpreter would end with the code 120.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def after_run(error: BaseException) -> int:

@@ -35,4 +35,6 @@ def main() -> None:
     """Carry out the command line, and end the process."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    sys.exit(endings.exit_code(lambda: program.main(prog_name="laminar", standalone_mode=False)))
+    code = endings.exit_code(lambda: program.main(prog_name="laminar", standalone_mode=False))
+    endings.let_go_of_output()
+    sys.exit(code)
