@@ -23,6 +23,9 @@ SESSION = Path(__file__).with_name("session.py")
 RUN = {"python", "pycon", "console"}
 SHOWN = {"text", "mermaid", "json", "toml", "ini", "html"}
 
+#: How variables begin that a reader does not have.
+OWN = ("LAMINAR_", "PYTHONDONTWRITEBYTECODE")
+
 FENCE = re.compile(
     r"^(?P<note>[ ]*<!-- (?:exits (?P<exits>\d+)|not run: (?P<why>[^>]+)) -->\n)?"
     r"(?P<indent>[ ]*)```(?P<language>[\w-]*)(?P<options>[^\n]*)\n(?P<text>.*?)^(?P=indent)```[ ]*$",
@@ -77,7 +80,7 @@ class Reader:
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
         self._folder = folder
         self._environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("LAMINAR_")},
+            **{name: value for name, value in os.environ.items() if not name.startswith(OWN)},
             **environment,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONUNBUFFERED": "1",
