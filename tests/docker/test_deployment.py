@@ -74,24 +74,22 @@ def engine(container_engines: dict[str, Engine], needs: Callable[[object, str], 
 
 
 @pytest.fixture(scope="module")
-def own_image(engine: Engine) -> Iterator[str]:
+def own_image(engine: Engine) -> str:
     """laminar's own image, built from this repository."""
     base = f"BASE={engine.image}"
     engine.docker("build", "--quiet", "--network", "host", "--build-arg", base, "-t", "rchui/laminar", str(ROOT))
-    yield "rchui/laminar"
-    engine.docker("rmi", "--force", "rchui/laminar")
+    return "rchui/laminar"  # it stays, since tests of another worker may use it
 
 
 @pytest.fixture(scope="module")
-def image(engine: Engine, own_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def image(engine: Engine, own_image: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A project's image, made as the page says."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "Dockerfile").write_text(DOCKERFILE)
     (folder / "requirements.txt").write_text("humanize\n")
     (folder / "main.py").write_text(MAIN)
     engine.docker("build", "--quiet", "--network", "host", "-t", "my/laminar/image", str(folder))
-    yield "my/laminar/image"
-    engine.docker("rmi", "--force", "my/laminar/image")
+    return "my/laminar/image"
 
 
 @pytest.fixture
@@ -181,6 +179,29 @@ def test_a_scheduler_whose_container_was_killed_takes_its_layers_back(
     first, _, _, _ = told(output)
     assert before.startswith(first)
     assert (tmp_path / "ran").read_text() == "B "
+
+
+def test_schedulers_in_containers_leave_the_layers_of_others_alone(engine: Engine, image: str, tmp_path: Path) -> None:
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    for folder in (mine, other):
+        folder.mkdir()
+        folder.chmod(0o777)
+    (mine / "wait").touch()
+
+    def command(folder: Path) -> list[str]:
+        return [*scheduler(engine, f"{folder}:/laminar/.laminar"), image, "python", "main.py"]
+
+    name = f"{engine.prefix}-first"
+    engine.docker("run", "--detach", f"--name={name}", *command(mine))
+    layers = ["ps", "--quiet", "--filter", "label=laminar.action=A[0]", "--filter", f"volume={mine}"]
+    deadline = time.monotonic() + 60
+    while not (before := engine.docker(*layers)):
+        assert time.monotonic() < deadline, engine.docker("logs", name)
+        time.sleep(0.05)
+    engine.docker("run", "--rm", *command(other))
+    assert engine.docker(*layers) == before
+    (mine / "wait").unlink()
+    assert engine.docker("wait", name) == "0"
 
 
 def test_a_scheduler_in_a_virtual_environment(tmp_path: Path) -> None:

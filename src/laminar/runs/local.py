@@ -372,12 +372,15 @@ class _Run:
 def label_of(folder: str, space: str, run: str) -> str:
     """Begin the label that the processes of a run bear; a run of the same id with another ledger bears another.
 
+    The folder is told by its place on the disk, not by its path: schedulers in containers all have it at one path.
+
     Args:
         folder: Where the ledger lies.
         space: What the run is a run of.
         run: Its id.
     """
-    scope = hashlib.blake2b(os.path.realpath(folder).encode(), digest_size=6).hexdigest()
+    found = os.stat(folder)
+    scope = hashlib.blake2b(f"{found.st_dev}:{found.st_ino}".encode(), digest_size=6).hexdigest()
     return f"{run}/{space}/{scope}/"
 
 
