@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 from yards import KEPT, ONE, POOL, Yard
 
@@ -230,3 +232,79 @@ def test_a_link_in_the_place_of_the_code_is_not_followed(yard: Yard) -> None:
     assert [path.name for path in precious.iterdir()] == ["file"]
     assert code == 1
     assert "docker rm --force" in said
+
+
+#: A layer that takes all processes that its container may have, and one that begins only then, in the same container.
+CROWDED = """
+    class Held(Flow): ...
+
+
+    @Held.register
+    class Full(Layer):
+        def __call__(self) -> None:
+            family = []
+            try:
+                while True:
+                    family.append(subprocess.Popen(["sleep", "60"]))
+            except BlockingIOError:
+                held("full")
+            self.size = len(family)
+
+
+    @Held.register(container=Container(env={"OTHER": "1"}))
+    class Elsewhere(Layer):
+        def __call__(self) -> None:
+            held("elsewhere")
+
+
+    @Held.register
+    class Late(Layer):
+        def __call__(self, elsewhere: Elsewhere) -> None: ...
+"""
+
+
+def test_an_attempt_for_which_no_process_is_left_fails_alone(yard: Yard) -> None:
+    warm = "ReusePolicy(replicas=1, idle_ttl=30, concurrency=2), pids_limit=12"
+    yard.flow(CROWDED, warm=warm)
+    yard.hold("full")
+    yard.hold("elsewhere")
+    scheduler = yard.begin()
+    yard.reached("full")
+    yard.release("elsewhere")
+    yard.until(lambda: yard.outcomes("Late"), "the late one has ended")
+    yard.release("full")
+    code, said = yard.end(scheduler)
+    assert code == 1
+    assert "No process could be started for this attempt" in said
+    assert "This container may have 12 processes and threads at a time: executors.Docker(pids_limit=…)." in said
+    assert yard.outcomes("Full") == ["succeeded"]
+
+
+@pytest.mark.parametrize("most", [2, 3], ids=["to load the code", "for the attempt"])
+def test_a_warm_container_that_may_have_too_few_processes_says_so(yard: Yard, most: int) -> None:
+    yard.flow(ONE, warm=f"ReusePolicy(replicas=1, idle_ttl=30), pids_limit={most}")
+    code, said = yard.run()
+    assert code == 1
+    assert f"This container may have {most} processes and threads at a time" in said
+
+
+def test_an_attempt_that_comes_while_the_process_that_could_not_load_the_code_ends_is_told_why(yard: Yard) -> None:
+    container = "container=Container(env={'BREAKS': '1'}), retry=Retry(attempts=2, delay=0.01)"
+    yard.flow(ONE, warm=ONLY, layer=container)
+    main = yard.folder / "main.py"
+    breaks = """
+    if "BREAKS" in os.environ:
+        leave = os._exit
+        os._exit = lambda code: (held("exit"), leave(code))
+        raise ImportError("told so")
+    """
+    main.write_text(f"{main.read_text()}\n{textwrap.dedent(breaks)}")
+    yard.hold("exit")
+    scheduler = yard.begin()
+    yard.until(lambda: len(yard.outcomes("Only")) == 2 and "none" not in yard.outcomes("Only"), "both have ended")
+    yard.release("exit")
+    code, said = yard.end(scheduler)
+    assert code == 1
+    assert "told so" in said
+    assert yard.noted("at") == ["exit"], "the second came to the same process"
+    assert all("told so" in (row.outcome or "") for row in yard.attempts("Only"))

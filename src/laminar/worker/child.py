@@ -6,9 +6,10 @@ import os
 import pickle
 import sys
 
+from laminar.errors import AttemptError
 from laminar.executors.outcomes import UNDELIVERED
 from laminar.model.action import Manifest
-from laminar.worker import assignment, loading
+from laminar.worker import assignment, failures, loading
 from laminar.worker.failures import describe
 
 TYPE_CHECKING = False
@@ -46,6 +47,14 @@ def hand_over(request: Request, manifest: Manifest) -> None:
         os.rename(private, request.manifest)
     except OSError:
         os._exit(UNDELIVERED)
+
+
+def refuse(request: Request, error: OSError) -> None:
+    """Hand over for an attempt that no process could be started for it."""
+    note = None if failures.advice is None else failures.advice(error)
+    hint = note or "Try again when fewer run, or raise the limit: ulimit -u."
+    refused = AttemptError(f"No process could be started for this attempt: {error.strerror}. {hint}")
+    hand_over(request, Manifest({}, describe(refused)))
 
 
 def perform(attempt: Attempt) -> NoReturn:

@@ -117,6 +117,15 @@ class _Code:
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self.requests: dict[AttemptKey, tuple[str, Request]] = {}
+        self.failure: BaseException | None = None
+
+    def fail(self) -> None:
+        """Hand over for each attempt why the code could not be loaded."""
+        assert self.failure is not None
+        for _, request in self.requests.values():
+            child.hand_over(request, Manifest({}, describe(self.failure)))
+            _note(request, orders.End(0, 0.0, 0.0, False))
+        self.requests.clear()
 
 
 class _Keeper:
@@ -162,12 +171,18 @@ class _Keeper:
         if not os.path.exists(path) or self._knows(path):
             return  # withdrawn, or told again by a scheduler that takes over
         attempt = _order(path)
-        code = self._codes.get(label)
-        if code is None:
-            code = self._codes[label] = self._load(label, attempt)
         request = attempt.request
+        try:
+            code = self._codes.get(label) or self._load(label, attempt)
+        except OSError as error:  # no process more may be had
+            child.refuse(request, error)
+            _note(request, orders.End(0, 0.0, 0.0, False))
+            return
         code.requests[request.key] = (path, request)
-        self._tell(code, "start", request)
+        if code.failure is None:
+            self._tell(code, "start", request)
+        else:
+            code.fail()  # the warm parent has failed, and is still about to end
 
     def _knows(self, path: str) -> bool:
         """Tell whether an order runs, or has ended."""
@@ -178,9 +193,9 @@ class _Keeper:
         """Start the warm parent of a run."""
         connection, theirs = socket.socketpair()
         keeper = os.getpid()
-        self._forks.start(label, lambda: self._become(connection, theirs))
-        theirs.close()
-        code = _Code(connection)
+        with theirs:
+            self._forks.start(label, lambda: self._become(connection, theirs))
+        code = self._codes[label] = _Code(connection)
         # not the label itself, by which a scheduler that resumes ends what runs outside of containers
         send(connection, (attempt.code, attempt.entry, f"container/{label}", keeper))
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._hear(code))
@@ -231,10 +246,8 @@ class _Keeper:
                 _note(request, orders.End(*end))
             self._since = time.monotonic()
         elif message[0] == "failed":
-            for _, request in code.requests.values():
-                child.hand_over(request, Manifest({}, describe(message[1])))
-                _note(request, orders.End(0, 0.0, 0.0, False))
-            code.requests.clear()
+            code.failure = message[1]
+            code.fail()
         return True
 
     def _code_ended(self, label: str, status: int, cpu: float, memory: float, killed: bool) -> None:

@@ -94,7 +94,11 @@ class _Parent:
             return False
         if message[0] == "start":
             request: Request = message[1]
-            self._forks.start(request.key, lambda: self._become(request))
+            try:
+                self._forks.start(request.key, lambda: self._become(request))
+            except OSError as error:  # this attempt fails, and others go on
+                child.refuse(request, error)
+                self._report(request.key, 0, 0.0, 0.0, False)
         else:
             self._forks.stop(message[1], message[2])
         return True

@@ -137,7 +137,7 @@ class Stay(Box):
     #: The engine does not forget those of attempts before.
     tells_memory_kills = False
 
-    def __init__(self, session: SessionContract, warm: Warm, manifest: str, left: Callable[[Warm], None]) -> None:
+    def __init__(self, session: SessionContract, warm: Warm, manifest: str, left: Callable[[], None]) -> None:
         """Name an attempt in a container; it takes room there from :meth:`enter` on.
 
         Args:
@@ -161,7 +161,7 @@ class Stay(Box):
         """Give back the room."""
         self._warm.live -= self._inside
         self._inside = False
-        self._left(self._warm)
+        self._left()
 
     async def finish(self, job: Job) -> Ended:
         """Wait for the end of the attempt, stop it when that is asked, and give back its room.
@@ -376,7 +376,8 @@ class Pools:
         taken = [found.pop() for _ in range(min(most, len(found)))]
         return [box for box in taken if box.usable]
 
-    def _left(self, _: Warm) -> None:
+    def _left(self) -> None:
+        """Hear that room is free again."""
         for pool in self._pools.values():
             pool.wake()
 

@@ -319,8 +319,10 @@ class DockerSession(Session):
         if isinstance(error, aiodocker.DockerError):
             return _explained(error.message, self.engine.address)
         if isinstance(error, UNREACHABLE):
+            reason = str(error) or type(error).__name__
             return EngineNotReachableError(
-                f"The container engine at {self.engine.address} stopped answering: {error}. Start it again, and resume."
+                f"The container engine at {self.engine.address} stopped answering: {reason}. "
+                "Start it again, and resume."
             )
         if isinstance(error, OSError) and error.filename is not None:
             reason = error.strerror or type(error).__name__
