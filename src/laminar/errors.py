@@ -15,6 +15,22 @@ class FlowError(LaminarError):
     """A flow, a layer or a configuration is wrong; raised before anything runs."""
 
 
+class PolicyError(FlowError):
+    """A policy makes no sense, for a layer or for a task: an amount, a time, a schedule, the name of a secret."""
+
+
+class ConfigurationError(LaminarError):
+    """A file or a variable of the configuration is wrong; the message says where, and what is known there."""
+
+
+class SecretError(LaminarError):
+    """A secret cannot be used. No message ever holds its value."""
+
+
+class SecretNotFoundError(SecretError):
+    """A secret that is asked for is nowhere; the message says where it was looked for."""
+
+
 class ExecutionError(LaminarError):
     """A run could not be carried out or carried on."""
 
@@ -33,6 +49,10 @@ class UnknownRunError(ExecutionError):
 
 class RunAbortedError(ExecutionError):
     """The run was aborted from outside, for example by ``laminar abort``."""
+
+
+class RecursionLimitError(ExecutionError, RecursionError):
+    """Task calls nest too deep."""
 
 
 class AttemptError(ExecutionError):
@@ -141,6 +161,10 @@ class DataError(LaminarError):
 
 class UnpicklableArtifactError(DataError, TypeError):
     """An artifact cannot be serialised; the message names the attribute path inside the value."""
+
+
+class DigestError(DataError, TypeError):
+    """A value cannot be told from others by a digest, so nothing can be cached by it; the message names the part."""
 
 
 class StorageError(DataError, OSError):
