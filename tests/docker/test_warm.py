@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import fcntl
+import os
 import textwrap
+from pathlib import Path
 
 import pytest
 from yards import KEPT, ONE, POOL, Yard
+
+from laminar.errors import PlacementError
+from laminar.executors.docker.locks import alone
 
 #: Says in which container a split is, by its host name.
 WHERE = "sign('where', os.uname().nodename)"
@@ -308,3 +316,34 @@ def test_an_attempt_that_comes_while_the_process_that_could_not_load_the_code_en
     assert "told so" in said
     assert yard.noted("at") == ["exit"], "the second came to the same process"
     assert all("told so" in (row.outcome or "") for row in yard.attempts("Only"))
+
+
+def test_a_lock_that_is_held_for_good_is_told_and_not_waited_for(tmp_path: Path) -> None:
+    async def take() -> None:
+        async with alone(str(tmp_path), patience=0.05):
+            raise AssertionError("it has the lock")
+
+    with open(tmp_path / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(PlacementError, match=r"lock has been locked by another process for 0\.05 s.*run again"):
+            asyncio.run(take())
+
+
+def test_the_lock_of_another_scheduler_is_waited_for(yard: Yard) -> None:
+    yard.flow(ONE, warm=ONLY)
+    ran(yard)
+    path = yard.root / ".warm" / "lock"
+    with open(path) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        scheduler = yard.begin("two")
+        yard.until(lambda: has_open(scheduler.pid, path), "it tries the lock")
+    assert yard.end(scheduler)[0] == 0
+
+
+def has_open(pid: int, path: Path) -> bool:
+    """Tell whether a process has a file open."""
+    links = []
+    for handle in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it has closed that one meanwhile
+            links.append(os.readlink(handle))
+    return str(path) in links

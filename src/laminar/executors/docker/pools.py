@@ -331,7 +331,7 @@ class Pools:
         if not os.path.isdir(self._folder):
             return
         rows = await listed(self._session, creation.POOL)
-        for name, box in self._take_all(rows):
+        for name, box in await self._take_all(rows):
             if name in rows and rows[name][1]:
                 box.take_over(self._run)
                 self._idle.setdefault(rows[name][0][creation.POOL], []).append(box)
@@ -340,13 +340,13 @@ class Pools:
                 box.let_go()
                 self._session.chore(box.remove())
 
-    def _take_all(self, listed: Iterable[str]) -> list[tuple[str, Warm]]:
+    async def _take_all(self, listed: Iterable[str]) -> list[tuple[str, Warm]]:
         """Take what nobody holds: folders of containers, and containers that have lost theirs.
 
         Args:
             listed: Names of the containers that there were before.
         """
-        with alone(self._folder):
+        async with alone(self._folder):
             names = {name for name in os.listdir(self._folder) if name != LOCK}
             taken = [(name, self._take(name)) for name in sorted(names)]
         for name in set(listed) - names:
@@ -361,10 +361,10 @@ class Pools:
         box = self._held[name] = Warm(self._session, folder, lock)
         return box
 
-    def _make(self, name: str) -> Warm:
+    async def _make(self, name: str) -> Warm:
         """Make the folder of a container, which nobody else takes for a dead one's meanwhile."""
         os.makedirs(self._folder, 0o700, exist_ok=True)
-        with alone(self._folder):
+        async with alone(self._folder):
             os.makedirs(os.path.join(self._folder, name, "code"), 0o700)
             box = self._take(name)
         assert box is not None
@@ -454,7 +454,7 @@ class Pools:
             DockerError: The engine refuses; nothing is left of it.
         """
         name = creation.name_of("warm", new_run_id()[-12:])
-        box = self._make(name)
+        box = await self._make(name)
         folder = box.folder
         box.take_over(self._run)
         session = self._session
