@@ -233,7 +233,7 @@ class Digester:
             return self.node("global", (getattr(value, "__module__", None), reduced))
         made, given, state, items, pairs = (*reduced, None, None, None)[:5]
         head, arguments = _construction(made, given)
-        tokens = [head if isinstance(head, bytes) else self.token(head)]
+        tokens = [self.token(head)]
         tokens += self._arguments(arguments)
         tokens.append(self._state(value, state))
         tokens.append(self.node("items", items or ()))
@@ -269,7 +269,7 @@ def _reduce(value: Any) -> str | tuple[Any, ...]:
     way = copyreg.dispatch_table.get(type(value))
     try:
         reduced: str | tuple[Any, ...] = way(value) if way else value.__reduce_ex__(4)
-        except RecursionError:
+    except RecursionError:
         raise
     except Exception as error:
         raise _Refusal(value, f"{type(error).__name__}: {error}") from error
