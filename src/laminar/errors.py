@@ -155,6 +155,18 @@ class BundleError(ExecutionError):
     """The user's code cannot travel to where it should run, or an archive of code is not safe to unpack."""
 
 
+class TaskError(LaminarError):
+    """A task, an environment or a call of one is wrong."""
+
+
+class TaskInputError(TaskError, TypeError):
+    """A call of a task does not fit its signature; the message names the task, the parameter, and what came."""
+
+
+class TaskOutputError(TaskError, TypeError):
+    """What a task returned does not fit its annotation."""
+
+
 class DataError(LaminarError):
     """A value or a blob could not be written or read."""
 

@@ -34,6 +34,9 @@ from laminar.errors import (
     SecretError,
     SecretNotFoundError,
     StorageError,
+    TaskError,
+    TaskInputError,
+    TaskOutputError,
     UnknownRunError,
     UnpicklableArtifactError,
 )
@@ -72,6 +75,9 @@ __all__ = [
     "SecretError",
     "SecretNotFoundError",
     "StorageError",
+    "TaskError",
+    "TaskInputError",
+    "TaskOutputError",
     "UnknownRunError",
     "UnpicklableArtifactError",
 ]

@@ -1,0 +1,1 @@
+"""Tasks: functions that run as actions, with plain Python control flow."""
