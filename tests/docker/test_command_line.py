@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from yards import ONE, Yard
 
 from engines import Engine
 from shells import Shell
@@ -75,3 +76,14 @@ def test_a_file_in_place_of_a_run_is_told(shell: Shell, command: str) -> None:
     answer = shell.laminar(command, "main.py", "some-run")
     assert answer.code == 2
     assert f"laminar {command} ID" in answer.err
+
+
+def test_what_a_build_says_before_it_fails_is_told_once(yard: Yard) -> None:
+    name = yard.engine.prefix.removeprefix("laminar-")
+    image = f"Image.from_debian_base(name='{name}-fails').with_commands('echo is wr\"\"ong here; exit 7')"
+    yard.flow(ONE, layer=f"container=Container(image={image})")
+    answer = yard.laminar("run", "main.py", "Held", LAMINAR_IMAGE_BUILDER="classic")
+    assert answer.code == 1
+    assert (answer.out + answer.err).count("is wrong here") == 1
+    quiet = yard.laminar("run", "--quiet", "main.py", "Held", LAMINAR_IMAGE_BUILDER="classic")
+    assert (quiet.out + quiet.err).count("is wrong here") == 1

@@ -172,7 +172,7 @@ def test_a_build_that_fails_tells_the_step_its_last_lines_and_where_the_rest_is(
         any_builder.ready(image)
     error = caught.value
     assert "exit 7" in error.step
-    assert "is wrong here" in str(error)
+    assert "is wrong here" in "\n".join(error.__notes__)
     assert error.step in str(error)
     assert error.log in str(error)
     assert "is wrong here" in Path(error.log).read_text()

@@ -1,4 +1,4 @@
-"""What a build says: shown live, kept in a file, and the end of it in the error."""
+"""What a build says: shown live, kept in a file, and the end of it in a note of the error."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Lines that an error repeats.
+#: Lines that a note repeats.
 LAST = 20
 CLASSIC_STEP = re.compile(r"^(?:Step|STEP) \d+/\d+ ?: (.*)")
 BUILDKIT_STEP = re.compile(r"^#(\d+) \[[^\]]*\d+/\d+\] (.*)")
@@ -86,8 +86,9 @@ class Output:
         lines = "\n".join(f"  {line}" for line in self._last)
         step = f"at the step\n  {self.step}\n" if self.step else ""
         error = ImageBuildError(
-            f"Building the image {self._image} failed {step}with: {words}\nIts last lines:\n{lines}\n"
+            f"Building the image {self._image} failed {step}with: {words}\n"
             f"All of its output is in {self.path}. Mend the step and run again; what was built before it is kept."
         )
+        error.add_note(f"Its last lines:\n{lines}")  # not in the text, which is told next to the live lines too
         error.image, error.step, error.log = self._image, self.step, self.path
         return error
