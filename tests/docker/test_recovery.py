@@ -83,7 +83,7 @@ def test_attempts_that_ended_meanwhile_are_collected(yard: Yard, policy: str | N
     killed_amid(yard, "0", "1")
     for place in ("0", "1"):
         yard.release(place)
-    ends = [yard.root / ".attempts" / "Held" / "one" / f"Second.{index}.1.1.manifest.end" for index in (0, 1)]
+    ends = [yard.root / ".attempts" / "Held@one" / f"Second.{index}.1.1.manifest.end" for index in (0, 1)]
     yard.until(lambda: all(end.exists() for end in ends), "both have ended")
     code, said = yard.run("resume", "one")
     assert code == 0, said
@@ -137,7 +137,7 @@ def test_an_attempt_that_failed_meanwhile_is_told_with_its_error(yard: Yard) -> 
     yard.flow(ONE, body="held('0')\nraise ValueError('told')")
     killed_amid(yard, "0")
     yard.release("0")
-    end = yard.root / ".attempts" / "Held" / "one" / "Only.0.1.1.manifest.end"
+    end = yard.root / ".attempts" / "Held@one" / "Only.0.1.1.manifest.end"
     yard.until(end.exists, "it has failed")
     code, said = yard.run("resume", "one")
     assert code == 1
@@ -198,7 +198,7 @@ def test_a_scheduler_killed_while_it_makes_a_container(
 
 def test_a_scheduler_killed_before_a_warm_container_was_told_of_an_attempt(yard: Yard, strace: str) -> None:
     yard.flow(ONE, warm=KEPT)
-    placed = yard.root / ".attempts" / "Held" / "one" / "Only.0.1.1.manifest.placed"
+    placed = yard.root / ".attempts" / "Held@one" / "Only.0.1.1.manifest.placed"
     options = ["-f", "-qq", "-o", "/dev/null", "-P", f"{placed}.part", "-e", "trace=rename"]
     held = ["-e", "inject=rename:delay_exit=60000000"]
     tracer = yard.start(*options, *held, yard.python_program, "main.py", "one", program=strace)

@@ -413,7 +413,7 @@ def handover_folder(folder: str, space: str, run: str) -> str:
         space: What the run is a run of.
         run: Its id.
     """
-    return os.path.join(folder, ".attempts", space, run)
+    return os.path.join(folder, ".attempts", f"{space}@{run}")  # one folder, so that none is left when it is removed
 
 
 def resume_command(source: str | None, run: str) -> str:
