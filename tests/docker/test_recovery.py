@@ -52,6 +52,7 @@ def take_back(yard: Yard, policy: str | None) -> None:
     assert second_outcomes(yard) == [(0, "succeeded"), (1, "succeeded")]
     assert yard.laminar("logs", "one", "Second/1").out == "begins 1\nends 1\n"
     yard.settled(warm=policy is not None)
+    assert list((yard.root / ".attempts").iterdir()) == []
 
 
 def test_attempts_that_run_on_are_taken_back(yard: Yard, policy: str | None) -> None:
@@ -91,6 +92,7 @@ def test_attempts_that_ended_meanwhile_are_collected(yard: Yard, policy: str | N
     assert second_outcomes(yard) == [(0, "succeeded"), (1, "succeeded")]
     assert yard.laminar("logs", "one", "Second/1").out == "begins 1\nends 1\n"
     yard.settled(warm=policy is not None)
+    assert list((yard.root / ".attempts").iterdir()) == []
 
 
 @pytest.mark.parametrize(

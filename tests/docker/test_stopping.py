@@ -107,6 +107,7 @@ def test_abort_ends_what_a_dead_scheduler_has_left(yard: Yard, policy: str | Non
     yard.settled(warm=policy is not None, patience=SOON)
     assert yard.state() == "CANCELLED"
     assert yard.noted("ends") == []
+    assert list((yard.root / ".attempts").iterdir()) == []
 
 
 def test_a_time_out_stops_all_of_its_attempt_alone(yard: Yard, policy: str | None) -> None:
