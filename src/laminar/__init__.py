@@ -16,20 +16,61 @@ if TYPE_CHECKING:
     from laminar.flows.flow import Flow as Flow
     from laminar.flows.layer import Layer as Layer
     from laminar.flows.layer import Parameters as Parameters
+    from laminar.model.policies import Backoff as Backoff
+    from laminar.model.policies import Cache as Cache
+    from laminar.model.policies import Resources as Resources
+    from laminar.model.policies import RetryStrategy as RetryStrategy
+    from laminar.model.policies import ReusePolicy as ReusePolicy
+    from laminar.model.policies import Timeout as Timeout
+    from laminar.model.secret import Secret as Secret
+    from laminar.model.triggers import Cron as Cron
+    from laminar.model.triggers import FixedRate as FixedRate
+    from laminar.model.triggers import Trigger as Trigger
+    from laminar.model.triggers import TriggerTime as TriggerTime
     from laminar.packaging.image import Image as Image
 
 __version__ = VERSION
 
 _HOMES = {
     "Accessor": "laminar.flows.accessor",
+    "Backoff": "laminar.model.policies",
+    "Cache": "laminar.model.policies",
+    "Cron": "laminar.model.triggers",
     "Execution": "laminar.flows.execution",
+    "FixedRate": "laminar.model.triggers",
     "Flow": "laminar.flows.flow",
     "Image": "laminar.packaging.image",
     "Layer": "laminar.flows.layer",
     "Parameters": "laminar.flows.layer",
+    "Resources": "laminar.model.policies",
+    "RetryStrategy": "laminar.model.policies",
+    "ReusePolicy": "laminar.model.policies",
+    "Secret": "laminar.model.secret",
+    "Timeout": "laminar.model.policies",
+    "Trigger": "laminar.model.triggers",
+    "TriggerTime": "laminar.model.triggers",
 }
 
-__all__ = ["Accessor", "Execution", "Flow", "Image", "Layer", "Parameters", "__version__"]
+__all__ = [
+    "Accessor",
+    "Backoff",
+    "Cache",
+    "Cron",
+    "Execution",
+    "FixedRate",
+    "Flow",
+    "Image",
+    "Layer",
+    "Parameters",
+    "Resources",
+    "RetryStrategy",
+    "ReusePolicy",
+    "Secret",
+    "Timeout",
+    "Trigger",
+    "TriggerTime",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:

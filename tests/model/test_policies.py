@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from laminar.configurations.layers import Container, Resources, Retry, Timeout
 from laminar.exceptions import FlowError
-from laminar.model.policies import megabytes
+from laminar.model.amounts import megabytes
 
 NO_MEMORY = "is no amount of memory. Give megabytes as a number, or a string such as '512Mi' or '2Gi'."
 NO_GPU = "is no number of GPUs. Give 1, '1' or 'A100:1'."
@@ -23,7 +23,7 @@ REFUSED: list[tuple[Any, dict[str, Any], str]] = [
     (Timeout, {"seconds": math.inf}, "Timeout(seconds)=inf must be more than 0."),
     (Timeout, {"seconds": math.nan}, "Timeout(seconds)=nan must be more than 0."),
     (Timeout, {"seconds": True}, "Timeout(seconds) expects a number, got True of type bool."),
-    (Timeout, {"seconds": None}, "Timeout(seconds) expects a number, got None of type NoneType."),
+    (Timeout, {"seconds": None}, "Timeout(…) has no limit. Give seconds=…, max_queued_time=… or deadline=…."),
     (Timeout, {"seconds": "1h"}, "Timeout(seconds)='1h' is not a number."),
     (Retry, {"attempts": 0}, f"Retry(attempts=0): {NO_ATTEMPTS}"),
     (Retry, {"attempts": 1.5}, f"Retry(attempts=1.5): {NO_ATTEMPTS}"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from laminar.model.policies import Resources, Retry, megabytes
+from laminar.model.amounts import megabytes
+from laminar.model.policies import Resources, Retry
 from laminar.model.states import Outcome
 from laminar.model.value import Value
 
@@ -54,10 +55,14 @@ def backoff(retry: Retry, failures: int, dice: float) -> float:
         dice: A random number from 0 to 1.
 
     Returns:
-        ``delay * backoff ** (failures - 1)``, plus up to ``jitter`` of it.
+        ``delay * backoff ** (failures - 1)``, plus up to ``jitter`` of it; at most ``delay_max``.
     """
-    base = retry.delay * retry.backoff ** (failures - 1)
-    return base + base * retry.jitter * dice
+    most = float("inf") if retry.delay_max is None else retry.delay_max
+    try:
+        base = retry.delay * retry.backoff ** (failures - 1)
+    except OverflowError:  # a power of 2.0 beyond 2 ** 1023
+        return most
+    return min(base + base * retry.jitter * dice, most)
 
 
 def after_failure(
@@ -96,9 +101,9 @@ def after_failure(
 
 
 def _more_memory(retry: Retry, tries: Tries, resources: Resources) -> Again | GiveUp:
-    if resources.memory is None or retry.memory is None or retry.memory_max is None:
+    now = resources.limit().memory
+    if now is None or retry.memory is None or retry.memory_max is None:
         return GiveUp("memory ran out, and the memory asked for is unknown, so it cannot grow")
-    now = megabytes(resources.memory)
     most = megabytes(retry.memory_max, "memory_max")
     if now >= most:
         return GiveUp(f"memory ran out at {now:g} MB, the most that memory_max allows")

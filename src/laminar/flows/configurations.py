@@ -31,7 +31,7 @@ class Container(Value):
         workdir: Folder in which the command is run.
         gpu: Number of GPUs, or a string such as ``"A100:1"``.
         env: Environment variables; on the thread executor they apply to no more than ``current``.
-        shm: Megabytes of shared memory, or a string.
+        shm: Megabytes of shared memory, or a string; ``"auto"`` for as much as the memory.
         disk: Megabytes of scratch space, or a string.
         reuse: Whether the container stays up for further splits; by default what the executor does.
 

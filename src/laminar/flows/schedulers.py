@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from laminar.errors import FlowError
-from laminar.model.policies import positive
+from laminar.model.amounts import positive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ import aiodocker
 from laminar.errors import PlacementError
 from laminar.executors.interpreters import interpreter_options
 from laminar.model.placement import Buildable
-from laminar.model.policies import megabytes
 from laminar.model.value import Value
 
 TYPE_CHECKING = False
@@ -138,7 +137,7 @@ def body(
         "Env": [f"{name}={value}" for name, value in {"HOME": "/tmp", "USER": "laminar", **wanted.env}.items()],  # noqa: S108
         "Labels": dict(wanted.labels),
         "HostConfig": {
-            **_limits(wanted.resources),
+            **_limits(wanted.resources, engine),
             "Init": True,
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges", *(["label=disable"] if engine.selinux else [])],
@@ -161,23 +160,18 @@ def _user(engine: Engine) -> str:
     return f"{os.getuid()}:{os.getgid()}"
 
 
-def _limits(resources: Resources) -> dict[str, Any]:
+def _limits(resources: Resources, engine: Engine) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    if resources.cpu is not None:
-        found["NanoCpus"] = int(float(resources.cpu) * 1e9)
-    if resources.memory is not None:
-        found["Memory"] = found["MemorySwap"] = int(megabytes(resources.memory) * 1e6)
-    if resources.shm is not None:
-        found["ShmSize"] = int(megabytes(resources.shm, "shm") * 1e6)
-    count = gpus(resources)
-    if count:
-        found["DeviceRequests"] = [{"Driver": "nvidia", "Count": count, "Capabilities": [["gpu"]]}]
+    limit = resources.limit()
+    if limit.cpu is not None:  # an engine refuses more cores than it has
+        found["NanoCpus"] = int(min(limit.cpu, engine.cpus) * 1e9)
+    if limit.memory is not None:
+        found["Memory"] = found["MemorySwap"] = int(limit.memory * 1e6)
+    if limit.shm is not None:
+        found["ShmSize"] = int(min(limit.shm, engine.memory) * 1e6)
+    if limit.gpu:
+        found["DeviceRequests"] = [{"Driver": "nvidia", "Count": limit.gpu, "Capabilities": [["gpu"]]}]
     return found
-
-
-def gpus(resources: Resources) -> int:
-    """Count the GPUs that are asked for."""
-    return 0 if resources.gpu is None else int(str(resources.gpu).rpartition(":")[2])
 
 
 def refuse_hidden(image: str | Buildable | None, workdir: str) -> None:
@@ -207,21 +201,22 @@ def refuse_too_much(resources: Resources, engine: Engine, scratch: str) -> None:
     Raises:
         PlacementError: It has not; the message says what it has.
     """
-    if resources.cpu is not None and float(resources.cpu) > engine.cpus:
+    request = resources.request()
+    if request.cpu is not None and request.cpu > engine.cpus:
         raise PlacementError(f"cpu={resources.cpu} is more than the {engine.cpus} that {engine.address} has.{LESS}")
-    if resources.memory is not None and megabytes(resources.memory) > engine.memory:
+    if request.memory is not None and request.memory > engine.memory:
         raise PlacementError(
             f"memory={resources.memory!r} is more than the {engine.memory:.0f} MB that {engine.address} has.{LESS}"
         )
-    if gpus(resources) and not engine.gpus:
+    if request.gpu and not engine.gpus:
         raise PlacementError(
             f"gpu={resources.gpu!r}: the engine at {engine.address} can give no GPU to containers. Install the NVIDIA "
             "Container Toolkit on that machine, or ask for none."
         )
-    if resources.disk is not None:
+    if request.disk is not None:
         found = os.statvfs(scratch)
         free = found.f_bavail * found.f_frsize / 1e6
-        if megabytes(resources.disk, "disk") > free:
+        if request.disk > free:
             raise PlacementError(f"disk={resources.disk!r} is more than the {free:.0f} MB that are free.{LESS}")
 
 
