@@ -34,9 +34,15 @@ def take_manifest(path: str) -> Manifest | None:
 class Watch:
     """What must be remembered of an attempt to tell how it ended."""
 
-    def __init__(self, request: Request) -> None:
-        """Begin with an attempt that nobody has stopped."""
+    def __init__(self, request: Request, *, limited: bool = False) -> None:
+        """Begin with an attempt that nobody has stopped.
+
+        Args:
+            request: What was asked for.
+            limited: Whether the place holds it to the memory that it asks for.
+        """
         self.request = request
+        self._limited = limited
         self.stopped = False
 
     def ended(self, status: int, cpu: float | None, memory: float | None, *, killed: bool) -> Ended:
@@ -61,8 +67,7 @@ class Watch:
         if status < 0:
             number = -status
             if number == signal.SIGKILL and killed:
-                peak = f"; its peak was {memory:.0f} MB" if memory else ""
-                detail = f"the kernel killed it for memory{peak}"
+                detail = self._memory_kill(memory)
                 return Ended(key, Outcome.OUT_OF_MEMORY, signal=number, detail=detail, cpu=cpu, memory=memory)
             detail = f"its process was killed by {_name(number)}"
             output = files.last_lines(self.request.log)
@@ -73,6 +78,13 @@ class Watch:
         detail = f"its process exited with code {status} and no result, as os._exit({status}) does"
         output = files.last_lines(self.request.log)
         return Ended(key, Outcome.EXITED, code=status, detail=detail, output=output, cpu=cpu, memory=memory)
+
+    def _memory_kill(self, peak: float | None) -> str:
+        """Say that the kernel killed it for memory, how much it had, and how much it might have."""
+        asked = self.request.resources.memory
+        had = f"; its peak was {peak:.0f} MB" if peak else ""
+        might = f"; its limit is memory={asked!r}" if self._limited and asked is not None else ""
+        return f"the kernel killed it for memory{had}{might}"
 
 
 def _name(number: int) -> str:

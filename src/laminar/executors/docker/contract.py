@@ -84,7 +84,7 @@ class Job:
     def __init__(self, request: Request) -> None:
         """Begin with an attempt that nobody has stopped."""
         self.request = request
-        self.watch = Watch(request)
+        self.watch = Watch(request, limited=True)
         self.grace = 0.0
         self.stopped = asyncio.Event()
         self._killed = asyncio.Event()

@@ -105,7 +105,7 @@ class Leftovers:
         if placed.digest != digest or (box is None and orders.read_end(placed.manifest) is None):
             await self._forget(placed, box)
             return None
-        job.watch = Watch(request.replace(manifest=placed.manifest))
+        job.watch = Watch(request.replace(manifest=placed.manifest), limited=True)
         _rename(placed.log, request.log)
         return box or Remains(self._session, placed)
 

@@ -224,7 +224,7 @@ class DockerSession(Session):
             self.tell_start(job, f"is taken back: it runs in container {box.name} since before")
             with contextlib.suppress(IdledOutError):
                 return await box.finish(job)
-            job.watch = Watch(request)  # of the attempt that was taken back nothing had begun
+            job.watch = Watch(request, limited=True)  # of the attempt that was taken back nothing had begun
         if policy is not None:
             return await self.pools.run(job, image, policy, digest)
         box = await self._start(job, image, digest)
