@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import typing
 
 from laminar.tasks.kinds import classes, containers, records, scalars, texts, unions
@@ -112,6 +113,10 @@ class Compiler:
             from laminar.tasks.kinds import frames
 
             return frames.make(annotation, origin, args, self.kind_of)
+        if "laminar.tasks.files" in sys.modules:
+            from laminar.tasks.kinds import handles
+
+            return handles.make(annotation, origin, args, self.kind_of)
         return None
 
 

@@ -1,7 +1,8 @@
 """Kinds of values with named fields: dataclasses, named tuples, typed dictionaries, structs and models.
 
-A record is checked to its last field and passed on as the object it is: nothing is converted inside it. From JSON it is
-made by its own constructor, so that what this refuses is refused here too.
+A record is checked to its last field and passed on as the object it is; only where a field has to be converted, such as
+an int where a float is expected, a copy takes its place. From JSON it is made by its own constructor, so that what this
+refuses is refused here too.
 """
 
 from __future__ import annotations
@@ -71,18 +72,18 @@ class Record(Kind):
         if not isinstance(value, self.type):
             raise self.refuse(value)
         if not self.recursive:
-            self._check_fields(value)
-            return value
+            return self._checked(value)
         mark = (threading.get_ident(), id(value))
         if mark not in self._underway:  # an object inside itself is being looked at already
             self._underway.add(mark)
             try:
-                self._check_fields(value)
+                return self._checked(value)
             finally:
                 self._underway.discard(mark)
         return value
 
-    def _check_fields(self, value: Any) -> None:
+    def _checked(self, value: Any) -> Any:
+        changes = {}
         for name, kind in self.fields.items():
             if kind.anything:
                 continue
@@ -90,13 +91,25 @@ class Record(Kind):
             if member is ABSENT:
                 raise self.refuse(value, f"it has no field {name}")
             if type(member) not in kind.exact:
-                self._check_field(name, kind, member)
+                fit = self._fitting(f".{name}", kind, member)
+                if fit is not member:
+                    changes[name] = fit
+        return self.changed(value, changes) if changes else value
 
-    def _check_field(self, name: str, kind: Kind, member: Any) -> None:
+    def _fitting(self, step: str, kind: Kind, member: Any) -> Any:
         try:
-            kind.check(member)
+            return kind.check(member)
         except Mismatch as mismatch:
-            raise mismatch.under(f".{name}") from None
+            raise mismatch.under(step) from None
+
+    def changed(self, value: Any, changes: dict[str, Any]) -> Any:
+        """Give a copy with other values in some fields; its constructor does not run again."""
+        import copy  # loaded by dataclasses
+
+        other = copy.copy(value)
+        for name, member in changes.items():
+            object.__setattr__(other, name, member)
+        return other
 
     def from_plain(self, plain: Plain) -> Any:
         """Make one of a JSON object."""
@@ -153,18 +166,15 @@ class Dictionary(Record):
         for name in value:
             if name not in self.fields:
                 raise self.refuse(value, f"there is no key {name!r}")
+        changes = {}
         for name, kind in self.fields.items():
             if name in value:
-                self._check_key(name, kind, value[name])
+                fit = self._fitting(f"[{name!r}]", kind, value[name])
+                if fit is not value[name]:
+                    changes[name] = fit
             elif name not in self.optional:
                 raise self.refuse(value, f"it lacks the key {name!r}")
-        return value
-
-    def _check_key(self, name: str, kind: Kind, member: Any) -> None:
-        try:
-            kind.check(member)
-        except Mismatch as mismatch:
-            raise mismatch.under(f"[{name!r}]") from None
+        return {**value, **changes} if changes else value
 
     def make(self, values: dict[str, Any]) -> Any:
         """Give the dictionary."""
@@ -186,6 +196,10 @@ class Named(Record):
             plain = dict(zip(self.fields, plain, strict=False))
         return super().from_plain(plain)
 
+    def changed(self, value: Any, changes: dict[str, Any]) -> Any:
+        """Give a tuple with other values in some fields."""
+        return value._replace(**changes)
+
 
 class Struct(Record):
     """A ``msgspec.Struct``; msgspec reads and writes it, with the names, tags and constraints that it declares."""
@@ -205,6 +219,12 @@ class Struct(Record):
         except msgspec.ValidationError as error:
             reason, _, place = str(error).partition(" - at `$")
             raise Mismatch(self.describe(), plain, place.rstrip("`"), reason) from None
+
+    def changed(self, value: Any, changes: dict[str, Any]) -> Any:
+        """Give a struct with other values in some fields."""
+        import msgspec  # as above
+
+        return msgspec.structs.replace(value, **changes)
 
     def _read_other(self, kind: type, plain: Plain) -> Any:
         return self._of(kind).from_plain(plain)
