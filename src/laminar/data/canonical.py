@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Any
 
-    Code = Callable[[object], bytes]
+    Code = Callable[[Any], bytes]
+    Named = Callable[[type], str]
 
 SIZE = 16
 #: With version 2, marshal writes no references: what it writes does not depend on which objects are the same one.
@@ -34,7 +35,7 @@ BACK = b"\x01"
 MAINS = ("__main__", "__mp_main__")
 
 
-def digest(value: Any, code: Code) -> bytes:
+def digest(value: Any, code: Code, named: Named | None = None) -> bytes:
     """Give the canonical digest of a value.
 
     Equal are values that no code could tell apart but by identity. So 1, 1.0 and True differ, and so do 0.0 and -0.0,
@@ -44,6 +45,7 @@ def digest(value: Any, code: Code) -> bytes:
     Args:
         value: Anything.
         code: Gives the digest of a function, class or module within the value.
+        named: Names the classes of objects within the value; by default by their qualified names.
 
     Returns:
         16 bytes.
@@ -54,7 +56,7 @@ def digest(value: Any, code: Code) -> bytes:
     if is_flat(value):
         return blake2b(dumps(value, VERSION), digest_size=SIZE).digest()
     try:
-        return blake2b(Digester(code).token(value), digest_size=SIZE).digest()
+        return blake2b(Digester(code, named or name_of).token(value), digest_size=SIZE).digest()
     except _Refusal as refusal:
         raise refusal.error(value) from refusal.__cause__
     except RecursionError as error:
@@ -104,13 +106,15 @@ class _Refusal(Exception):  # noqa: N818
 class Digester:
     """Digests one value, each part of it once."""
 
-    def __init__(self, code: Code) -> None:
+    def __init__(self, code: Code, named: Named) -> None:
         """Begin.
 
         Args:
             code: Gives the digest of a function, class or module.
+            named: Names the class of an object.
         """
         self._code = code
+        self._named = named
         self._known: dict[int, tuple[Any, bytes]] = {}
         self._open: dict[int, int] = {}
         self._lowest = sys.maxsize
@@ -188,9 +192,9 @@ class Digester:
         if "enum" in sys.modules and issubclass(kind, sys.modules["enum"].Enum):
             return self._enum
         if "pathlib" in sys.modules and issubclass(kind, sys.modules["pathlib"].PurePath):
-            return lambda value: self.node("path", (name_of(kind), str(value)))
+            return lambda value: self.node("path", (self._named(kind), str(value)))
         if issubclass(kind, (set, frozenset)):
-            return lambda value: self.joined(name_of(kind), [self._set(value), self._attributes(value)])
+            return lambda value: self.joined(self._named(kind), [self._set(value), self._attributes(value)])
         from laminar.data import tables  # 1 ms, and only what is no plain value needs it
 
         return tables.way(kind, self) or self._object
@@ -216,10 +220,10 @@ class Digester:
         return self.node("code", (self._code(value),))
 
     def _hooked(self, value: Any) -> bytes:
-        return self.node("hook", (name_of(type(value)), bytes(value.__laminar_digest__())))
+        return self.node("hook", (self._named(type(value)), bytes(value.__laminar_digest__())))
 
     def _enum(self, value: Any) -> bytes:
-        return self.node("enum", (name_of(type(value)), value.name, value.value))
+        return self.node("enum", (self._named(type(value)), value.name, value.value))
 
     def _attributes(self, value: Any) -> bytes:
         return self._state(value, getattr(value, "__dict__", None))
@@ -232,18 +236,29 @@ class Digester:
                 return self._coded(value)
             return self.node("global", (getattr(value, "__module__", None), reduced))
         made, given, state, items, pairs = (*reduced, None, None, None)[:5]
-        head, arguments = _construction(made, given)
+        head, arguments = self._construction(made, given)
         tokens = [self.token(head)]
         tokens += self._arguments(arguments)
         tokens.append(self._state(value, state))
         tokens.append(self.node("items", items or ()))
         tokens += [self.token(part) for pair in pairs or () for part in pair]
-        return self.joined(name_of(type(value)), tokens)
+        return self.joined(self._named(type(value)), tokens)
+
+    def _construction(self, made: Any, arguments: Any) -> tuple[Any, tuple[Any, ...]]:
+        """Say what makes an object, and of what: a class counts here by its name."""
+        name = getattr(made, "__name__", "")
+        if name in ("__newobj__", "__newobj_ex__"):
+            return self._named(arguments[0]), tuple(arguments[1:])
+        if isinstance(made, (type, FunctionType)):
+            return self._named(made) if isinstance(made, type) else name_of(made), arguments
+        if isinstance(made, BuiltinFunctionType) and isinstance(made.__self__, (type, ModuleType)):
+            return f"{made.__module__ or made.__self__.__module__}.{made.__qualname__}", arguments
+        return made, arguments
 
     def _arguments(self, arguments: Iterable[Any]) -> Iterator[bytes]:
         for index, argument in enumerate(arguments):
             try:
-                yield self.token(name_of(argument) if isinstance(argument, type) else argument)
+                yield self.token(self._named(argument) if isinstance(argument, type) else argument)
             except _Refusal as refusal:
                 refusal.path.append(f"[{index}]")
                 raise
@@ -274,18 +289,6 @@ def _reduce(value: Any) -> str | tuple[Any, ...]:
     except Exception as error:
         raise _Refusal(value, f"{type(error).__name__}: {error}") from error
     return reduced
-
-
-def _construction(made: Any, arguments: Any) -> tuple[Any, tuple[Any, ...]]:
-    """Say what makes an object, and of what: a class counts here by its name."""
-    name = getattr(made, "__name__", "")
-    if name in ("__newobj__", "__newobj_ex__"):
-        return name_of(arguments[0]), tuple(arguments[1:])
-    if isinstance(made, (type, FunctionType)):
-        return name_of(made), arguments
-    if isinstance(made, BuiltinFunctionType) and isinstance(made.__self__, (type, ModuleType)):
-        return f"{made.__module__ or made.__self__.__module__}.{made.__qualname__}", arguments
-    return made, arguments
 
 
 def _is_computed(kind: type, name: str) -> bool:
