@@ -15,10 +15,6 @@ class FlowError(LaminarError):
     """A flow, a layer or a configuration is wrong; raised before anything runs."""
 
 
-class PolicyError(FlowError):
-    """A policy makes no sense, for a layer or for a task: an amount, a time, a schedule, the name of a secret."""
-
-
 class ConfigurationError(LaminarError):
     """A file or a variable of the configuration is wrong; the message says where, and what is known there."""
 
@@ -157,6 +153,10 @@ class BundleError(ExecutionError):
 
 class TaskError(LaminarError):
     """A task, an environment or a call of one is wrong."""
+
+
+class PolicyError(FlowError, TaskError):
+    """A policy makes no sense, for a layer or for a task: an amount, a time, a schedule, the name of a secret."""
 
 
 class TaskInputError(TaskError, TypeError):
