@@ -157,7 +157,7 @@ class ObjectBlobs(Blobs):
 
     def lines(self, path: str) -> list[bytes]:
         """Read the lines of a log."""
-        return [self.read(f"{path}/{name}") for name in self.names(path)]
+        return [line for name in self.names(path) for line in self.read(f"{path}/{name}").split(b"\n")]
 
     def upload(self) -> Upload:
         """Begin to write a blob; it is collected in a local file first, since its name is its hash."""
@@ -175,6 +175,17 @@ class ObjectBlobs(Blobs):
                 return int(obstore.head(store, path)["size"])
         except FileNotFoundError:
             return None
+
+    def version(self, path: str) -> tuple[int, str]:
+        """Tell the size of a blob, and what tells its content from another: its entity tag, or else its time.
+
+        Raises:
+            FileNotFoundError: There is none of that name.
+            StorageError: It cannot be asked about.
+        """
+        with self._asking("read", path) as (obstore, store):
+            found = obstore.head(store, path)
+        return int(found["size"]), str(found.get("e_tag") or found["last_modified"])
 
     def missing(self, paths: Iterable[str]) -> set[str]:
         """List which of some blobs are not there, by a listing where that takes fewer requests."""
