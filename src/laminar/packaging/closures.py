@@ -17,7 +17,19 @@ from types import BuiltinFunctionType, CellType, CodeType, FunctionType, ModuleT
 from weakref import WeakKeyDictionary
 
 from laminar.model.value import Value
-from laminar.packaging.modules import MAINS, absolute, is_installed
+from laminar.packaging.modules import absolute
+from laminar.packaging.origins import (
+    LAMINAR,
+    PYTHON,
+    file_of,
+    imports_in,
+    is_importable,
+    kind_of,
+    module_name,
+    origin,
+    qualified,
+    version_of,
+)
 from laminar.packaging.syntax import Files, Said, codes_in, names_below, names_in, said_by, said_by_code
 
 TYPE_CHECKING = False
@@ -138,8 +150,8 @@ class Closures:
             return self._constant(value, label)
         held = [getattr(value, name, None) for name in ("__func__", "fget", "fset", "fdel", "func")]
         functions = [one for one in held if one is not None]
-        part = Part(f"{_kind(value)} {label}")
-        part.own = _hash(_kind(value))
+        part = Part(f"{kind_of(value)} {label}")
+        part.own = _hash(kind_of(value))
         part.uses = [(str(place), self._part(one, label, frozenset())) for place, one in enumerate(functions)]
         return part
 
@@ -147,11 +159,11 @@ class Closures:
 
     def _function(self, function: FunctionType, part: Part) -> None:
         file = function.__code__.co_filename
-        place = _origin(file, function.__module__)
-        if place is not None and _is_importable(function):
+        place = origin(file, function.__module__)
+        if place is not None and is_importable(function):
             self._take_foreign(part, function, function.__module__, place)
             return
-        part.name = f"function {_name(function)}"
+        part.name = f"function {qualified(function)}"
         if place is None:
             self._take_code(function, part)
         else:  # made by a library around what the project has given it
@@ -173,16 +185,18 @@ class Closures:
         defaults = function.__defaults__ or ()
         values = dict(zip(arguments[count - len(defaults) :], defaults, strict=True))
         for name, value in {**values, **(function.__kwdefaults__ or {})}.items():
-            self._use(part, f"default {name}", value, f"default {name} of {_name(function)}")
+            self._use(part, f"default {name}", value, f"default {name} of {qualified(function)}")
         self._take_cells(function, part)
         if "__wrapped__" in vars(function):
-            self._use(part, "wrapped", vars(function)["__wrapped__"], f"wrapped by {_name(function)}")
+            self._use(part, "wrapped", vars(function)["__wrapped__"], f"wrapped by {qualified(function)}")
 
     def _take_cells(self, function: FunctionType, part: Part) -> None:
         names = names_in(function.__code__)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             if cell != EMPTY:  # it may not be assigned yet
-                self._use(part, f"closure {name}", cell.cell_contents, f"closure {name} of {_name(function)}", names)
+                self._use(
+                    part, f"closure {name}", cell.cell_contents, f"closure {name} of {qualified(function)}", names
+                )
 
     def _use(self, part: Part, role: str, value: Any, label: str, names: frozenset[str] = frozenset()) -> None:
         part.uses.append((role, self._part(value, label, names)))
@@ -195,8 +209,8 @@ class Closures:
         module = str(namespace.get("__name__"))
         for name in sorted(names):
             if name in namespace and not (name.startswith("__") and name.endswith("__")):
-                part.uses.append((name, self._global(namespace, name, f"constant {_main(module)}.{name}", names)))
-        for imported in _imports(code) if code is not None else ():
+                part.uses.append((name, self._global(namespace, name, f"constant {module_name(module)}.{name}", names)))
+        for imported in imports_in(code) if code is not None else ():
             for name, value in self._imported(*imported, namespace):
                 if isinstance(value, Part):
                     part.uses.append((name, value))
@@ -217,11 +231,11 @@ class Closures:
 
     def _class(self, kind: type, part: Part) -> None:
         module = sys.modules.get(kind.__module__)
-        place = _origin(_file(module), kind.__module__)
+        place = origin(file_of(module), kind.__module__)
         if place is not None:
             self._take_foreign(part, kind, kind.__module__, place)
             return
-        part.name = f"class {_name(kind)}"
+        part.name = f"class {qualified(kind)}"
         methods = [one for one in vars(kind).values() if isinstance(one, FunctionType)]
         namespace = vars(module) if module else methods[0].__globals__ if methods else {}
         found = self._definition(kind, methods, namespace)
@@ -242,7 +256,7 @@ class Closures:
     def _definition(self, kind: type, methods: list[FunctionType], namespace: Mapping[str, Any]) -> Any:
         """Give node and code of a class, if what is loaded is what its file says."""
         names = {method.__code__.co_filename for method in methods if method.__qualname__.startswith(kind.__qualname__)}
-        own = _file(sys.modules.get(kind.__module__))
+        own = file_of(sys.modules.get(kind.__module__))
         for name in filter(None, (own, *sorted(names))):
             file = self._files.get(name, namespace)
             found = file.definition(kind.__qualname__) if file else None
@@ -255,23 +269,23 @@ class Closures:
         part.own = _hash("class", *sorted(vars(kind).get("__annotations__", {})))
         members: Mapping[str, Any] = getattr(kind, "__members__", {})
         for name, member in members.items():
-            self._use(part, f"member {name}", member.value, f"member {name} of {_name(kind)}")
+            self._use(part, f"member {name}", member.value, f"member {name} of {qualified(kind)}")
         for name, value in sorted(vars(kind).items()):
             if isinstance(value, (FunctionType, *MEMBERS)):
-                self._use(part, name, value, f"{_name(kind)}.{name}")
+                self._use(part, name, value, f"{qualified(kind)}.{name}")
 
     def _take_plain(self, kind: type, part: Part) -> None:
         """Count the plain attributes of a class by value: they may have been set from outside."""
         for name, value in sorted(vars(kind).items()):
             if not name.startswith(("__", "_abc_")) and not name.endswith("_") and _is_plain(value):
-                self._use(part, f"attribute {name}", value, f"attribute {_name(kind)}.{name}")
+                self._use(part, f"attribute {name}", value, f"attribute {qualified(kind)}.{name}")
 
     # Modules and packages
 
     def _module(self, module: ModuleType, names: frozenset[str]) -> Part:
         """Count of a module of the project what the code names; all of it if that cannot be told."""
         part = Part("")  # only the way to what counts
-        place = _origin(_file(module), module.__name__)
+        place = origin(file_of(module), module.__name__)
         if place is not None:
             self._take_foreign(part, module, module.__name__, place)
             return part
@@ -279,7 +293,7 @@ class Closures:
         wanted = [name for name in sorted(names) if name in namespace and not name.startswith("__")]
         if not wanted or not names.isdisjoint(REFLECTION):
             return self._whole(module)
-        label = _main(module.__name__)
+        label = module_name(module.__name__)
         part.own = _hash("module")
         for name in wanted:
             if namespace[name] is not module:
@@ -289,8 +303,8 @@ class Closures:
     def _whole(self, module: ModuleType) -> Part:
         part = self._parts.get(module)
         if part is None:
-            part = self._parts[module] = Part(f"module {_main(module.__name__)}")
-            file = self._files.get(_file(module) or "", vars(module))
+            part = self._parts[module] = Part(f"module {module_name(module.__name__)}")
+            file = self._files.get(file_of(module) or "", vars(module))
             part.own = _hash("module")
             if file is not None:
                 part.takes(said_by(file.tree))
@@ -331,19 +345,19 @@ class Closures:
 
     def _place(self, top: str) -> str | None:
         if top in sys.modules:
-            return _origin(_file(sys.modules[top]), top)
+            return origin(file_of(sys.modules[top]), top)
         import importlib.util  # 2 ms, and only for what is imported inside a function
 
         try:
             spec = importlib.util.find_spec(top)
         except (ImportError, ValueError):
             spec = None
-        return None if spec is None else _origin(spec.origin, top)
+        return None if spec is None else origin(spec.origin, top)
 
     def _foreign(self, value: Any, module: str, file: str | None) -> Part:
         part = Part("")
-        place = _origin(file or _file(sys.modules.get(module)), module)
-        self._take_foreign(part, value, module, place or "python")
+        place = origin(file or file_of(sys.modules.get(module)), module)
+        self._take_foreign(part, value, module, place or PYTHON)
         return part
 
     def _take_foreign(self, part: Part, value: Any, module: str, place: str) -> None:
@@ -351,15 +365,15 @@ class Closures:
         name = module if isinstance(value, ModuleType) else f"{module}.{value.__qualname__}"
         part.name = f"name {name}"
         part.own = _hash(name)
-        if place not in ("python", "laminar"):
+        if place not in (PYTHON, LAMINAR):
             part.uses.append(("package", self._package(place)))
 
     def _package(self, top: str) -> Part:
         part = self._packages.get(top)
         if part is None:
             part = self._packages[top] = Part(f"package {top}")
-            if top not in ("python", "laminar"):
-                part.own = _hash(top, _version(top))
+            if top not in (PYTHON, LAMINAR):
+                part.own = _hash(top, version_of(top))
         return part
 
     # Values
@@ -383,15 +397,15 @@ class Closures:
             return kind.__qualname__
 
         if type(value).__module__ in TOOLS:
-            part.own = _hash(_kind(value))
+            part.own = _hash(kind_of(value))
             return part
         try:
             part.own = self._digest(value, use, named)
             part.uses.sort(key=itemgetter(0))  # what is in a set comes in any order
         except Exception as error:
-            part.own = _hash(_kind(value))
+            part.own = _hash(kind_of(value))
             warnings.warn(
-                f"{label} is a {_kind(value)} and counts in the cache key by its type alone, because it has no digest "
+                f"{label} is a {kind_of(value)} and counts in the cache key by its type alone: it has no digest "
                 f"({type(error).__name__}). If results depend on it, pass it as an input, or give its class a method "
                 "__laminar_digest__ that returns bytes.",
                 RuntimeWarning,
@@ -433,35 +447,6 @@ def _hash(*words: str) -> bytes:
     return _hash_of(words)
 
 
-def _main(module: str) -> str:
-    """Name a module; a script by its file."""
-    if module not in MAINS or module not in sys.modules:
-        return module
-    file = _file(sys.modules[module])
-    return file.replace("\\", "/").rpartition("/")[2].removesuffix(".py") if file else module
-
-
-def _name(value: Any) -> str:
-    return f"{_main(value.__module__ or 'builtins')}.{value.__qualname__}"
-
-
-def _kind(value: Any) -> str:
-    return f"{type(value).__module__}.{type(value).__qualname__}"
-
-
-def _file(module: Any) -> str | None:
-    file = getattr(module, "__file__", None)
-    return file if isinstance(file, str) else None
-
-
-def _is_importable(function: FunctionType) -> bool:
-    """Tell whether a function is found under its name, so that its name says what it is."""
-    value: Any = sys.modules.get(function.__module__)
-    for name in function.__qualname__.split("."):
-        value = getattr(value, name, None)
-    return value is function
-
-
 def _is_plain(value: Any) -> bool:
     if isinstance(value, (list, tuple, set, frozenset)):
         return all(type(item) in PLAIN for item in value)
@@ -473,47 +458,3 @@ def _is_plain(value: Any) -> bool:
 def _agrees(file: File, method: FunctionType, name: str) -> bool:
     """Tell whether a method is what the file says; what was made elsewhere does not speak against it."""
     return method.__code__.co_filename != name or file.function(method.__code__) is not None
-
-
-def _origin(file: str | None, module: str | None) -> str | None:
-    """Say whose a definition is: python, laminar, or a package; None for the project's own."""
-    top = (module or "builtins").partition(".")[0]
-    if top == "laminar":
-        return "laminar"
-    if file is None or file.startswith("<"):
-        loaded = _file(sys.modules.get(module or ""))
-        if loaded is None:
-            return "python" if top in sys.stdlib_module_names or (file or "").startswith("<frozen") else None
-        file = loaded
-    if not is_installed(file):
-        return None
-    for marker in ("/site-packages/", "/dist-packages/"):
-        _, found, rest = file.replace("\\", "/").rpartition(marker)
-        if found:
-            return rest.partition("/")[0].partition(".")[0]
-    return "python"
-
-
-def _imports(code: CodeType) -> Iterator[tuple[int, str, tuple[str, ...]]]:
-    """Give level, name and wanted names of each import inside a function."""
-    from dis import get_instructions, opmap  # loaded with inspect, which asyncio has imported
-
-    for part in codes_in(code):
-        if opmap["IMPORT_NAME"] not in part.co_code[::2]:
-            continue
-        last: list[Any] = [0, None]
-        for step in get_instructions(part):
-            if step.opname == "IMPORT_NAME":
-                yield last[-2], step.argval, last[-1] or ()
-            last = [last[-1], step.argval]
-
-
-def _version(top: str) -> str:
-    """Give the version of the installed package that a module is from."""
-    from importlib import metadata  # 15 ms, and only where the project uses an installed package
-
-    try:
-        return metadata.version(top)
-    except metadata.PackageNotFoundError:
-        names = metadata.packages_distributions().get(top, [])
-        return ", ".join(f"{name} {metadata.version(name)}" for name in sorted(set(names)))
