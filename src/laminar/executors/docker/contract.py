@@ -51,8 +51,8 @@ if TYPE_CHECKING:
         async def image_id(self, name: str) -> str:
             """Give the id of an image, which is another once its name means another."""
 
-        def place_code(self, folder: str) -> None:
-            """Put the user's code into an empty folder."""
+        async def place_code(self, folder: str) -> None:
+            """Put the user's code into an empty folder, in a thread."""
 
         def write_order(self, request: Request) -> str:
             """Write the order of an attempt; gives its path."""

@@ -17,6 +17,7 @@ from collections import deque
 from laminar.errors import LaminarError, PlacementError
 from laminar.executors.docker import creation, orders
 from laminar.executors.docker.cold import Box
+from laminar.executors.docker.contract import StoppedError
 from laminar.executors.docker.creation import Wanted
 from laminar.executors.docker.leftovers import listed
 from laminar.executors.docker.locks import LOCK, alone, lock_on
@@ -62,6 +63,7 @@ class Warm:
         self._session = session
         self._lock = lock
         self._ready = False
+        self._placing = asyncio.Lock()
         self._gone: asyncio.Future[None] | None = None
 
     @property
@@ -96,14 +98,17 @@ class Warm:
         if before is not None and not self.ours:
             self.note("leave", before.rpartition("/")[0] + "/")
 
-    def put_code(self, run: str) -> None:
+    async def put_code(self, run: str) -> None:
         """Put the user's code where the container sees it, in place of that of the run before.
 
         Args:
             run: What the labels of the run begin with.
         """
-        if self._ready:
-            return
+        async with self._placing:
+            if not self._ready:
+                await self._replace_code(run)
+
+    async def _replace_code(self, run: str) -> None:
         digest = self._session.code_digest
         orders.write_holder(self.folder, run)
         if digest:
@@ -114,7 +119,7 @@ class Warm:
                 )
             for name in os.listdir(self.code_folder):
                 private.remove(os.path.join(self.code_folder, name))
-            self._session.place_code(self.code_folder)
+            await self._session.place_code(self.code_folder)
         orders.write_holder(self.folder, f"{run}{digest}")
         self._ready = True
 
@@ -157,8 +162,8 @@ class Stay(Box):
         self._warm.live += not self._inside
         self._inside = True
 
-    def _leave(self) -> None:
-        """Give back the room."""
+    def leave(self) -> None:
+        """Give back the room, once."""
         self._warm.live -= self._inside
         self._inside = False
         self._left()
@@ -173,7 +178,7 @@ class Stay(Box):
         try:
             return await super().finish(job)
         finally:
-            self._leave()
+            self.leave()
 
     def watch(self) -> None:
         """Give back the room once the attempt has ended: others may wait for it before this one is asked for."""
@@ -182,7 +187,7 @@ class Stay(Box):
     async def _leave_at_its_end(self) -> None:
         with contextlib.suppress(Exception):  # who asks for the attempt is told
             await self.seen()
-        self._leave()
+        self.leave()
 
     async def gone(self) -> None:
         """Wait until the container has stopped."""
@@ -224,7 +229,7 @@ class Stay(Box):
         if not ended:
             await self._warm.remove()
         orders.forget(self.manifest)
-        self._leave()
+        self.leave()
 
     async def _ended_by_force(self) -> bool:
         """Have the attempt killed unless it has ended; tell whether it has."""
@@ -418,12 +423,18 @@ class Pools:
     async def _run_in(self, box: Warm, job: Job, digest: str) -> Ended:
         session, request = self._session, job.request
         stay = Stay(session, box, request.manifest, self._left)
-        box.put_code(self._run)
-        order = session.write_order(request)
-        session.note_placed(request, digest, box.name, kept=True)
-        box.note("start", session.host.label, order)
-        session.tell_start(job)
-        return await stay.finish(job)
+        stay.enter()  # before anything is waited for, so that no other takes the room
+        try:
+            await box.put_code(self._run)
+            if job.stopped.is_set():
+                raise StoppedError("it was stopped before it had begun")
+            order = session.write_order(request)
+            session.note_placed(request, digest, box.name, kept=True)
+            box.note("start", session.host.label, order)
+            session.tell_start(job)
+            return await stay.finish(job)
+        finally:
+            stay.leave()
 
     async def _pool(
         self, placement: Placement, resources: Resources, policy: ReusePolicy, image: str | None = None

@@ -247,7 +247,7 @@ class DockerSession(Session):
         if self._packed.digest:
             folder = f"{request.manifest}.code"
             os.mkdir(folder, 0o700)
-            self.place_code(folder)
+            await self.place_code(folder)
         order = self.write_order(request)
         which = f"{key.action.run[-8:]}-{new_run_id()[-8:]}"  # an id may end as another run's does
         name = creation.name_of(key.action.space, key.action.name, key.action.index, key.number, which)
@@ -265,9 +265,14 @@ class DockerSession(Session):
         await box.create(wanted)
         return box
 
-    def place_code(self, folder: str) -> None:
-        """Put the user's code into an empty folder."""
-        self._packed.place(folder)
+    async def place_code(self, folder: str) -> None:
+        """Put the user's code into an empty folder, in a thread; who is cancelled waits for its end all the same."""
+        placing = asyncio.ensure_future(asyncio.to_thread(self._packed.place, folder))
+        try:
+            await asyncio.shield(placing)
+        except asyncio.CancelledError:
+            await asyncio.wait({placing})
+            raise
 
     def write_order(self, request: Request) -> str:
         """Write the order of an attempt; gives its path."""
