@@ -15,6 +15,22 @@ class FlowError(LaminarError):
     """A flow, a layer or a configuration is wrong; raised before anything runs."""
 
 
+class TaskError(LaminarError):
+    """A task, an environment or a call of one is wrong."""
+
+
+class PolicyError(FlowError, TaskError):
+    """A policy makes no sense, for a layer or for a task: an amount, a time, a schedule, the name of a secret."""
+
+
+class TaskInputError(TaskError, TypeError):
+    """A call of a task does not fit its signature; the message names the task, the parameter, and what came."""
+
+
+class TaskOutputError(TaskError, TypeError):
+    """What a task returned does not fit its annotation."""
+
+
 class ConfigurationError(LaminarError):
     """A file or a variable of the configuration is wrong; the message says where, and what is known there."""
 
@@ -25,6 +41,10 @@ class SecretError(LaminarError):
 
 class SecretNotFoundError(SecretError):
     """A secret that is asked for is nowhere; the message says where it was looked for."""
+
+
+class BlockingCallError(TaskError, RuntimeError):
+    """Something that waits was called without ``await`` where an event loop runs."""
 
 
 class ExecutionError(LaminarError):
@@ -149,22 +169,6 @@ class ImagePushError(ImageError):
 
 class BundleError(ExecutionError):
     """The user's code cannot travel to where it should run, or an archive of code is not safe to unpack."""
-
-
-class TaskError(LaminarError):
-    """A task, an environment or a call of one is wrong."""
-
-
-class PolicyError(FlowError, TaskError):
-    """A policy makes no sense, for a layer or for a task: an amount, a time, a schedule, the name of a secret."""
-
-
-class TaskInputError(TaskError, TypeError):
-    """A call of a task does not fit its signature; the message names the task, the parameter, and what came."""
-
-
-class TaskOutputError(TaskError, TypeError):
-    """What a task returned does not fit its annotation."""
 
 
 class DataError(LaminarError):
