@@ -71,6 +71,10 @@ class Registry:
 
         return register
 
+    def name(self, name: str, protocol: Protocol) -> None:
+        """Register a protocol for a type by its name, so that its module need not be loaded."""
+        self._protocols[name] = protocol
+
     def find(self, name: str) -> Protocol | None:
         """Find the protocol of a type by its name; None means pickle."""
         return self._protocols.get(name)
