@@ -7,6 +7,7 @@ it, and what it imports later. What is installed counts by its version, Python b
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 import threading
 import warnings
@@ -35,6 +36,7 @@ from laminar.packaging.syntax import Files, Said, codes_in, names_below, names_i
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from importlib.machinery import ModuleSpec
     from typing import Any, Protocol
 
     from laminar.packaging.syntax import File
@@ -105,6 +107,7 @@ class Closures:
         self._parts: WeakKeyDictionary[Any, Part] = WeakKeyDictionary()
         self._constants: dict[tuple[int, str], tuple[Any, Part]] = {}
         self._packages: dict[str, Part] = {}
+        self._absent: dict[str, Part] = {}
 
     def code_of(self, function: Any) -> CodePrint:
         """Give the fingerprint of a function, class or module, with all of the project that it uses.
@@ -129,6 +132,8 @@ class Closures:
             label: How messages name it if it has no name of its own.
             names: All names that the code uses, among them those of a module's attributes.
         """
+        if isinstance(value, Part):
+            return value
         if isinstance(value, ModuleType):
             return self._module(value, names)
         if hasattr(type(value), "__laminar_digest__"):
@@ -160,15 +165,15 @@ class Closures:
     def _function(self, function: FunctionType, part: Part) -> None:
         file = function.__code__.co_filename
         place = origin(file, function.__module__)
-        if place is not None and is_importable(function):
+        if place is not None and origin(None, function.__module__) is not None and is_importable(function):
             self._take_foreign(part, function, function.__module__, place)
             return
         part.name = f"function {qualified(function)}"
         if place is None:
             self._take_code(function, part)
         else:  # made by a library around what the project has given it
-            part.own = _hash(function.__qualname__)
-            part.uses.append(("package", self._package(place)))
+            part.own = _hash(file.rpartition(os.sep)[2], function.__code__.co_qualname)
+            self._take_package(part, place)
         self._take_values(function, part)
 
     def _take_code(self, function: FunctionType, part: Part) -> None:
@@ -212,10 +217,7 @@ class Closures:
                 part.uses.append((name, self._global(namespace, name, f"constant {module_name(module)}.{name}", names)))
         for imported in imports_in(code) if code is not None else ():
             for name, value in self._imported(*imported, namespace):
-                if isinstance(value, Part):
-                    part.uses.append((name, value))
-                else:
-                    self._use(part, name, value, name, names)
+                self._use(part, name, value, name, names)
 
     def _global(self, namespace: Mapping[str, Any], name: str, label: str, names: frozenset[str]) -> Part:
         value = namespace[name]
@@ -322,7 +324,8 @@ class Closures:
         top = full.partition(".")[0]
         place = self._place(top)
         if place is not None:
-            yield top, self._package(place)
+            if place not in (PYTHON, LAMINAR):
+                yield top, self._package(place)
             return
         for one in wanted or (None,):
             yield one or name, self._fetched(full, one)
@@ -330,7 +333,7 @@ class Closures:
             yield top, self._fetched(top, None)
 
     def _fetched(self, name: str, attribute: str | None) -> Any:
-        """Import what the function will import as soon as it runs; what cannot be, counts by its name."""
+        """Import what the function will import as soon as it runs; what cannot be, here, counts by its source."""
         try:
             module = importlib.import_module(name)
             if attribute is None:
@@ -338,20 +341,27 @@ class Closures:
             if not hasattr(module, attribute):
                 return importlib.import_module(f"{name}.{attribute}")
             return getattr(module, attribute)
-        except Exception as error:
-            part = Part(f"module {name}")
-            part.own = _hash("absent", type(error).__name__)
-            return part
+        except Exception:
+            return self._unloaded(name)
+
+    def _unloaded(self, name: str) -> Part:
+        part = self._absent.get(name)
+        if part is None:
+            part = self._absent[name] = Part(f"module {name}")
+            spec = _spec(name)
+            file = self._files.get(spec.origin) if spec is not None and spec.origin else None
+            part.own = _hash("absent", name)
+            if file is not None and spec is not None:
+                part.takes(said_by(file.tree))
+                for imported in imports_in(file.code):
+                    for role, value in self._imported(*imported, {"__package__": spec.parent}):
+                        self._use(part, role, value, role)
+        return part
 
     def _place(self, top: str) -> str | None:
         if top in sys.modules:
             return origin(file_of(sys.modules[top]), top)
-        import importlib.util  # 2 ms, and only for what is imported inside a function
-
-        try:
-            spec = importlib.util.find_spec(top)
-        except (ImportError, ValueError):
-            spec = None
+        spec = _spec(top)
         return None if spec is None else origin(spec.origin, top)
 
     def _foreign(self, value: Any, module: str, file: str | None) -> Part:
@@ -365,6 +375,9 @@ class Closures:
         name = module if isinstance(value, ModuleType) else f"{module}.{value.__qualname__}"
         part.name = f"name {name}"
         part.own = _hash(name)
+        self._take_package(part, place)
+
+    def _take_package(self, part: Part, place: str) -> None:
         if place not in (PYTHON, LAMINAR):
             part.uses.append(("package", self._package(place)))
 
@@ -372,8 +385,7 @@ class Closures:
         part = self._packages.get(top)
         if part is None:
             part = self._packages[top] = Part(f"package {top}")
-            if top not in (PYTHON, LAMINAR):
-                part.own = _hash(top, version_of(top))
+            part.own = _hash(top, version_of(top))
         return part
 
     # Values
@@ -437,6 +449,15 @@ def _assembled(root: Part) -> CodePrint:
             count += 1
             name = f"{part.name} ({count})"
     return CodePrint(_hash_of(words).hex(), named)
+
+
+def _spec(name: str) -> ModuleSpec | None:
+    import importlib.util  # 2 ms, and only for what is imported inside a function
+
+    try:
+        return importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None
 
 
 def _hash_of(words: Any) -> bytes:
