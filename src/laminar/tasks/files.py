@@ -390,7 +390,12 @@ class Dir(Generic[T]):
         target = os.path.join(_scratch(), self.name) if local_path is None else os.fspath(local_path)
         os.makedirs(target, exist_ok=True)
         for file in self._files():
-            place = os.path.join(target, *file.name.split("/"))
+            steps = file.name.split("/")
+            if ".." in steps or not all(steps):
+                raise TaskError(
+                    f"The list of {self.name} names {file.name!r}, which leads out of the folder. laminar did not write it."
+                )
+            place = os.path.join(target, *steps)
             os.makedirs(os.path.dirname(place), exist_ok=True)
             with file._reading() as source:
                 _copy(source, place)
