@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from laminar.model.triggers import Trigger as Trigger
     from laminar.model.triggers import TriggerTime as TriggerTime
     from laminar.packaging.image import Image as Image
+    from laminar.runs.configuration import current_domain as current_domain
+    from laminar.runs.configuration import current_project as current_project
+    from laminar.runs.configuration import init as init
+    from laminar.runs.configuration import init_from_config as init_from_config
 
 __version__ = VERSION
 
@@ -49,6 +53,10 @@ _HOMES = {
     "Timeout": "laminar.model.policies",
     "Trigger": "laminar.model.triggers",
     "TriggerTime": "laminar.model.triggers",
+    "current_domain": "laminar.runs.configuration",
+    "current_project": "laminar.runs.configuration",
+    "init": "laminar.runs.configuration",
+    "init_from_config": "laminar.runs.configuration",
 }
 
 __all__ = [
@@ -69,6 +77,10 @@ __all__ = [
     "Timeout",
     "Trigger",
     "TriggerTime",
+    "current_domain",
+    "current_project",
+    "init",
+    "init_from_config",
     "__version__",
 ]
 

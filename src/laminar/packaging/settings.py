@@ -1,4 +1,4 @@
-"""What a company or a machine says about how images are built, by environment variables."""
+"""What a company or a machine says about how images are built, by environment variables or a configuration."""
 
 from __future__ import annotations
 
@@ -61,20 +61,35 @@ class ImageSettings(Value, frozen=True):
 
 
 NAMES = (BUILDKIT, CLASSIC)
+#: The settings that may be configured, by their names.
+KEYS = tuple(name for name in ImageSettings.fields__ if name != "proxies")
+
+_configured: Mapping[str, str] = {}
+
+
+def configure(values: Mapping[str, str]) -> None:
+    """Set what counts where no environment variable says otherwise.
+
+    Args:
+        values: Settings by their names, such as ``base``.
+    """
+    global _configured
+    _configured = dict(values)
 
 
 def from_environment(environment: Mapping[str, str] | None = None) -> ImageSettings:
-    """Read the settings from ``LAMINAR_IMAGE_…`` and the variables of proxies.
+    """Read the settings from ``LAMINAR_IMAGE_…``, the variables of proxies, and what is configured.
 
     Args:
-        environment: The variables; by default those of this process.
+        environment: The variables, which alone count then; by default those of this process, before what
+            :func:`configure` has set.
 
     Raises:
         FlowError: A variable is unknown, with the nearest that exist; or its value makes no sense.
     """
     variables = os.environ if environment is None else environment
-    known = [f"{PREFIX}{field.upper()}" for field in ImageSettings.fields__ if field != "proxies"]
-    given = {}
+    known = [f"{PREFIX}{name.upper()}" for name in KEYS]
+    given = dict(_configured) if environment is None else {}
     for name, value in variables.items():
         if name.startswith(PREFIX):
             if name not in known:
