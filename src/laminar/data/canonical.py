@@ -277,7 +277,7 @@ class Digester:
             except _Refusal as refusal:
                 refusal.path.append(f".{name}")
                 raise
-        return self.joined("state", tokens)
+        return self.joined("state", tokens) if tokens else self.token(None)  # as where there never was an attribute
 
 
 def _reduce(value: Any) -> str | tuple[Any, ...]:
