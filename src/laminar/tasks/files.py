@@ -393,7 +393,7 @@ class Dir(Generic[T]):
             steps = file.name.split("/")
             if ".." in steps or not all(steps):
                 raise TaskError(
-                    f"The list of {self.name} names {file.name!r}, which leads out of the folder. laminar did not write it."
+                    f"The list of {self.name} names {file.name!r}, which leads out of the folder: it was tampered with."
                 )
             place = os.path.join(target, *steps)
             os.makedirs(os.path.dirname(place), exist_ok=True)

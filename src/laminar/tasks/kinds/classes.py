@@ -41,6 +41,10 @@ class Instance(Kind):
             return value
         raise self.refuse(value)
 
+    def parse(self, text: str) -> Any:
+        """Refuse: nothing says how one is made."""
+        return self.from_plain(text)
+
     def from_plain(self, plain: Plain) -> Any:
         """Refuse: nothing says how one is made."""
         raise self.misread(plain, "it has no form as text; call the task from Python")

@@ -1,7 +1,7 @@
 """Kinds of builtin containers: sequences, sets, mappings and tuples, each with the kinds of its members.
 
-A container is checked to its last member. Where the members' types alone decide, that is one pass in C: a list of a
-million ints takes about as long as copying it (see ``tests/tasks/test_types_at_size.py``); otherwise each is looked at.
+A container is checked to its last member. Where the members' types alone decide, that is one pass in C: 20 ms for a
+list of a million ints, where copying it takes 6. Otherwise each is looked at: 0.2 s for a million ints to become floats.
 """
 
 from __future__ import annotations

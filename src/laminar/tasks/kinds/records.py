@@ -157,7 +157,7 @@ class Dictionary(Record):
     def __init__(self, kind: type, name: str) -> None:
         """Take the class and its name."""
         super().__init__(kind, name)
-        self.optional = frozenset(kind.__optional_keys__)  # type: ignore[attr-defined]
+        self.optional = frozenset(_optional_keys(kind))
 
     def check(self, value: Any) -> Any:
         """Take dictionaries of just these keys."""
@@ -279,18 +279,17 @@ def make(annotation: Any, origin: Any, args: tuple[Any, ...], compiler: Compilin
     kind = origin or annotation
     if not isinstance(kind, type):
         return None
-    key = (kind, args)
-    if found := compiler.open.get(key):
-        if isinstance(found, Record):
-            found.recursive = True
-        return found
     name = annotation_text(annotation) if args else type_name(kind)
     if _is_model(kind):
         return Model(kind, name)
     record = _record(kind, name, annotation, compiler)
     if record is None:
         return None
-    compiler.open[key] = record
+    if found := compiler.open.get((kind, args)):
+        if isinstance(found, Record):
+            found.recursive = True
+        return found
+    compiler.open[kind, args] = record
     variables = getattr(kind, "__parameters__", ())
     inside = compiler.within(dict(zip(variables, args, strict=False)))
     hints = _hints(kind)
@@ -342,6 +341,18 @@ def _fields(kind: type) -> list[str]:
         return [name for name, _ in _data_fields(kind)]
     names = getattr(kind, "_fields", None) or getattr(kind, "__struct_fields__", None) or kind.__annotations__
     return list(names) if not typing.is_typeddict(kind) else list(_hints(kind))
+
+
+def _optional_keys(kind: Any) -> set[str]:
+    """Name the keys that may be left out; what is marked is not known to the class where annotations are strings."""
+    optional = set(kind.__optional_keys__)
+    for name, hint in _hints(kind).items():
+        mark = typing.get_origin(hint)
+        if mark is typing.NotRequired:
+            optional.add(name)
+        elif mark is typing.Required:
+            optional.discard(name)
+    return optional
 
 
 def _hints(kind: type) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 
 from laminar.tasks.kinds.contract import Kind
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 TRUE = frozenset(("true", "yes", "on", "1", "t", "y"))
 FALSE = frozenset(("false", "no", "off", "0", "f", "n"))
+#: Types that JSON says as they are.
+SAID = frozenset((type(None), bool, int, float, str))
+#: Values that are being shown, by thread and identity.
+_underway: set[tuple[int, int]] = set()
 
 
 class Scalar(Kind):
@@ -236,11 +241,19 @@ class Anything(Kind):
         return plain
 
     def plain(self, value: Any) -> Plain:
-        """Give the value as the kind of its own type does."""
+        """Give the value as the kind of its own type does; inside itself, its ``repr``."""
+        if type(value) in SAID:
+            return value
+        mark = (threading.get_ident(), id(value))
+        if mark in _underway:
+            return repr(value)
+        _underway.add(mark)
         try:
             return self._of(type(value)).plain(value)
         except Exception:  # whatever a value of an unknown type does when it is looked at
             return repr(value)
+        finally:
+            _underway.discard(mark)
 
     def describe(self) -> str:
         """Say that all goes."""

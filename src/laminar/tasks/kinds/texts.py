@@ -136,9 +136,10 @@ def duration(text: str) -> timedelta:
     from datetime import timedelta
     from fractions import Fraction  # exact: a tenth of a second is 100,000 microseconds, not about as many
 
-    number = r"(\d+(?:\.\d+)?)"
-    parts = "".join(rf"(?:{number}{unit})?" for unit in "wd") + "t?" + "".join(rf"(?:{number}{u})?" for u in "hms")
-    match = re.fullmatch(rf"([+-]?)p?{parts}", "".join(text.lower().split()))
+    days, clock = ("".join(rf"(?:(\d+(?:\.\d+)?){unit})?" for unit in units) for units in ("wd", "hms"))
+    word = "".join(text.lower().split())
+    iso = re.fullmatch(rf"([+-]?)p{days}(?:t{clock})?", word)
+    match = iso or re.fullmatch(rf"([+-]?){days}{clock}", word)
     if match is None or not any(match.groups()[1:]):
         raise ValueError(text)
     sign, *counts = match.groups()

@@ -149,14 +149,14 @@ class Literal(Kind):
     def from_plain(self, plain: Plain) -> Any:
         """Take one of the values, or the name of an enum's member."""
         for known in self.values:
-            said = known.name if isinstance(known, enum.Enum) else known
+            said = _said(known)
             if type(plain) is type(said) and plain == said:
                 return known
         raise self.misread(plain)
 
     def plain(self, value: Any) -> Plain:
-        """Give the value; the name of an enum's member."""
-        return value.name if isinstance(value, enum.Enum) else value
+        """Give the value; the name of an enum's member; bytes as text."""
+        return _said(value)
 
     def text(self, value: Any) -> str:
         """Write the word."""
@@ -171,13 +171,16 @@ class Literal(Kind):
         return {"literal": [[type(value).__name__, _word(value)] for value in self.values]}
 
 
-def _word(value: Any) -> str:
-    """Write a literal as a command line does."""
+def _said(value: Any) -> Plain:
+    """Write a literal as JSON does."""
     if isinstance(value, enum.Enum):
         return value.name
-    if isinstance(value, bytes):
-        return value.decode(errors="surrogateescape")
-    return WORDS[value] if value is None or isinstance(value, bool) else str(value)
+    return value.decode(errors="surrogateescape") if isinstance(value, bytes) else value
+
+
+def _word(value: Any) -> str:
+    """Write a literal as a command line does."""
+    return WORDS[value] if value is None or isinstance(value, bool) else str(_said(value))
 
 
 class Enumeration(Kind):
