@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 from laminar.errors import TaskError, TaskInputError, TaskOutputError, nearest
 from laminar.model.value import Value
-from laminar.tasks import docstrings
 from laminar.tasks.kinds import Kind, Mismatch, UnresolvedError, kind_of
 from laminar.tasks.kinds.contract import annotation_text, shown, type_name
 
@@ -80,8 +79,22 @@ class Interface:
         return cls(function, signature)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the parameters in their order."""
+        return tuple(self._index)
+
+    def call(self, function: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+        """Call a function of this interface with its arguments by name."""
+        if not self._only_positions:
+            return function(**arguments)
+        first = self.names[: self._only_positions]
+        return function(*map(arguments.pop, first), **arguments)
+
+    @property
     def doc(self) -> str:
         """The first paragraph of the docstring, in one line."""
+        from laminar.tasks import docstrings  # 1 ms, and only help and descriptions need it
+
         return docstrings.summary(self._function.__doc__)
 
     @functools.cached_property
@@ -91,13 +104,23 @@ class Interface:
         Raises:
             TaskError: An annotation cannot be resolved; the message names task, parameter and annotation.
         """
+        from laminar.tasks import docstrings  # as above
+
         docs = docstrings.parameters(self._function.__doc__)
         made = []
-        for name, parameter in self._signature.parameters.items():
-            kind = self._kind(parameter.annotation, f"parameter {name}", parameter.default is None)
-            required = parameter.default is inspect.Parameter.empty
-            made.append(Parameter(name, kind, required, None if required else parameter.default, docs.get(name, "")))
+        for name, kind in self._kinds.items():
+            default = self._template[name]
+            required = default is ABSENT
+            made.append(Parameter(name, kind, required, None if required else default, docs.get(name, "")))
         return tuple(made)
+
+    @functools.cached_property
+    def _kinds(self) -> dict[str, Kind]:
+        """The kinds of the parameters, by name."""
+        return {
+            name: self._kind(parameter.annotation, f"parameter {name}", parameter.default is None)
+            for name, parameter in self._signature.parameters.items()
+        }
 
     @functools.cached_property
     def result(self) -> Kind:
@@ -131,9 +154,7 @@ class Interface:
     @functools.cached_property
     def _checks(self) -> tuple[tuple[str, frozenset[type], Callable[[Any], Any]], ...]:
         """For each parameter that takes not everything: its name, the types that fit as they are, and the check."""
-        return tuple(
-            (each.name, each.kind.exact, each.kind.check) for each in self.parameters if not each.kind.anything
-        )
+        return tuple((name, kind.exact, kind.check) for name, kind in self._kinds.items() if not kind.anything)
 
     def bind(self, task: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Arrange the arguments of a call by name, in the order of the parameters, and check them.
@@ -183,7 +204,7 @@ class Interface:
 
     def _refusal(self, task: str, name: str, mismatch: Mismatch, given: bool) -> TaskInputError:
         """Make the error for a value that does not fit."""
-        whole = self.parameters[self._index[name]].kind.name
+        whole = self._kinds[name].name
         text = f"Task {task}: {'' if given else 'the default of '}parameter {name} expects {whole}, {_got(mismatch)}"
         if mismatch.path:
             text += f" There it needs {mismatch.expected}."
@@ -247,7 +268,7 @@ class Interface:
         import json  # 5 ms, once for a task that is cached
 
         said = [
-            [[each.name, each.kind.schema(), each.required] for each in self.parameters],
+            [[name, kind.schema(), self._template[name] is ABSENT] for name, kind in self._kinds.items()],
             self.result.schema(),
         ]
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()

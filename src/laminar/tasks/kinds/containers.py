@@ -1,7 +1,7 @@
 """Kinds of builtin containers: sequences, sets, mappings and tuples, each with the kinds of its members.
 
 A container is checked to its last member. Where the members' types alone decide, that is one pass in C: 20 ms for a
-list of a million ints, where copying it takes 6. Otherwise each is looked at: 0.2 s for a million ints to become floats.
+list of a million ints, where copying it takes 6. Otherwise each is looked at: a million ints become floats in 0.2 s.
 """
 
 from __future__ import annotations

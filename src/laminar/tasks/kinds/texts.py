@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC
-
 from laminar.tasks.kinds.contract import Kind, type_name
 
 TYPE_CHECKING = False
@@ -113,13 +111,13 @@ def _time(kind: type) -> Kind | None:
 
 
 def _offset(text: str) -> Any:
-    from datetime import datetime, timezone
+    from datetime import UTC, datetime, timezone
 
     rest = text.removeprefix("UTC")
     if not rest:
         return UTC
     moment = datetime.fromisoformat(f"2000-01-01T00:00{rest}")
-    return timezone(moment.utcoffset() or moment.utcoffset())  # type: ignore[arg-type]
+    return timezone(moment.utcoffset())  # type: ignore[arg-type]
 
 
 #: Microseconds in a unit, as ISO 8601 and as people write it.
