@@ -21,6 +21,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import moto_process
 from laminar.data import canonical
 from laminar.data.local import LocalBlobs
 from laminar.data.memory import MemoryBlobs
@@ -29,6 +30,7 @@ from laminar.tasks.files import Dir, File, using
 from laminar.tasks.interface import Interface
 from laminar.tasks.kinds import Mismatch, kind_of
 
+KEYS = {"access_key_id": "test", "secret_access_key": "test", "region": moto_process.REGION}
 pytestmark = pytest.mark.usefixtures("here")
 
 
@@ -322,6 +324,45 @@ def test_a_file_elsewhere_is_told_by_what_it_holds_now_and_read_where_it_lies() 
         File.from_existing_remote(address)
     with pytest.raises(TaskError, match="no address"):
         File.from_existing_remote("ftp://host/file")
+
+
+def test_a_file_in_a_bucket_is_told_by_its_tag_and_read_in_parts(tmp_path: Path) -> None:
+    program = """
+        import sys
+        from laminar.data.objects import ObjectBlobs
+        from laminar.tasks.files import File, using
+        from laminar.tasks.kinds import kind_of
+        bucket, address = ObjectBlobs("s3://bucket/in"), "s3://bucket/in/data.csv"
+        bucket.write("data.csv", b"a,b")
+        first = kind_of(File).parse(address)
+        assert (first.name, first.size, first.exists_sync()) == ("data.csv", 3, True)
+        assert first == File.from_existing_remote(address)
+        with first.open_sync("rt") as source:
+            assert source.read() == "a,b"
+        bucket.write("data.csv", b"c,d")
+        assert first != File.from_existing_remote(address)
+        bucket.delete("data.csv")
+        assert not first.exists_sync()
+        with using(ObjectBlobs("s3://bucket/runs")):
+            open("local", "wb").write(bytes(range(256)) * 20_000)
+            file = File.from_local_sync("local")
+            assert open(file.download_sync("copy"), "rb").read() == open("local", "rb").read()
+            assert open(file.download_sync(), "rb").read() == open("local", "rb").read()
+        print("done")
+    """
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with moto_process.serving(str(tmp_path / "log")) as address:
+        env = {
+            "AWS_ENDPOINT_URL": address,
+            "TMPDIR": str(temporary),
+            **{f"AWS_{key.upper()}": value for key, value in KEYS.items()},
+        }
+        said = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(program)], env=env, capture_output=True, text=True, check=False
+        )
+    assert (said.stdout, said.stderr) == ("done\n", "")
+    assert not list(temporary.iterdir())
 
 
 def test_another_process_reads_what_a_handle_names() -> None:

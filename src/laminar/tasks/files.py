@@ -7,6 +7,7 @@ files of equal content and name are equal, whenever and wherever they were writt
 from __future__ import annotations
 
 import asyncio
+import atexit
 import hashlib
 import io
 import os
@@ -208,8 +209,8 @@ class File(Generic[T]):
         """Copy the content to this machine.
 
         Args:
-            local_path: Where to; into it, if it is a folder. By default a new folder, which the next run that starts
-                here removes, once this process has ended.
+            local_path: Where to; into it, if it is a folder. By default a new folder, which is removed once this
+                process has ended: by the next run that starts here, or at once where the store is in a bucket.
 
         Returns:
             The path of the copy.
@@ -381,8 +382,7 @@ class Dir(Generic[T]):
         """Copy all files to this machine.
 
         Args:
-            local_path: The folder that they go into; made if it is missing. By default a new one, which the next run
-                that starts here removes, once this process has ended.
+            local_path: The folder that they go into; made if it is missing. By default a new one, as for a file.
 
         Returns:
             The path of the folder.
@@ -454,13 +454,24 @@ def _listing(entries: list[list[Any]]) -> bytes:
 
 
 def _scratch() -> str:
-    """Make a folder for copies: in the store's own, where a run clears what dead processes have left."""
+    """Make a folder for copies: in the store's own, where a run clears what dead processes have left.
+
+    Where the store is no folder, the copies go when this process ends by itself.
+    """
     blobs = store().blobs
     if os.path.isabs(blobs.root):
         folder = os.path.join(blobs.root, ".tmp", leftovers.private_name())
         os.makedirs(folder)
         return folder
-    return tempfile.mkdtemp(prefix="laminar-")
+    folder = tempfile.mkdtemp(prefix="laminar-")
+    atexit.register(_clear, folder, os.getpid())
+    return folder
+
+
+def _clear(folder: str, maker: int) -> None:
+    """Remove a folder if this is the process that has made it, not one that was forked from it."""
+    if os.getpid() == maker:
+        leftovers.remove(folder)
 
 
 def _copy(source: BinaryIO, target: str) -> None:
