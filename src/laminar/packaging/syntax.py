@@ -36,6 +36,8 @@ DOCUMENTED = (*NAMED, Module)
 SILENT = frozenset(("ctx", "kind", "type_comment", "type_ignores"))
 VERSION = 2
 LAMBDA = "<lambda>"
+#: Fields of statements that hold other statements.
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 #: Flag of codes since Python 3.13; before, the docstring is the first constant of a function, or None.
 HAS_DOCSTRING = 0x4000000
 
@@ -76,23 +78,32 @@ class File:
         self._codes: dict[tuple[str, int], list[CodeType]] = {}
         for code in codes_in(self.code):
             self._codes.setdefault((code.co_name, code.co_firstlineno), []).append(code)
+        self._has_lambdas = False
         self._collect(self.tree, "")
 
     def _collect(self, node: Any, scope: str) -> None:
-        for child in _children(node):
-            if isinstance(child, ClassDef):
-                self._classes.setdefault(scope + child.name, []).append(child)
-                self._collect(child, f"{scope}{child.name}.")
-            elif isinstance(child, (FunctionDef, AsyncFunctionDef)):
-                self._functions.setdefault((child.name, first_line(child)), []).append(child)
-                self._collect(child, f"{scope}{child.name}.<locals>.")
-            else:
-                if isinstance(child, Lambda):
-                    self._functions.setdefault((LAMBDA, child.lineno), []).append(child)
-                self._collect(child, scope)
+        for field in BLOCKS:
+            for child in getattr(node, field, ()):
+                if isinstance(child, ClassDef):
+                    self._classes.setdefault(scope + child.name, []).append(child)
+                    self._collect(child, f"{scope}{child.name}.")
+                elif isinstance(child, (FunctionDef, AsyncFunctionDef)):
+                    self._functions.setdefault((child.name, first_line(child)), []).append(child)
+                    self._collect(child, f"{scope}{child.name}.<locals>.")
+                else:
+                    self._collect(child, scope)
+
+    def _collect_lambdas(self) -> None:
+        """Look into the expressions too: that takes ten times as long."""
+        self._has_lambdas = True
+        for node in _walk([self.tree]):
+            if isinstance(node, Lambda):
+                self._functions.setdefault((LAMBDA, node.lineno), []).append(node)
 
     def function(self, code: CodeType) -> Any:
         """Give the node of a function that is loaded; None if the file does not say it, or says two on one line."""
+        if code.co_name == LAMBDA and not self._has_lambdas:
+            self._collect_lambdas()
         key = (code.co_name, code.co_firstlineno)
         nodes, codes = self._functions.get(key, ()), self._codes.get(key, ())
         return nodes[0] if len(nodes) == len(codes) == 1 and is_same(code, codes[0]) else None
@@ -173,14 +184,11 @@ def names_in(code: CodeType) -> frozenset[str]:
 def names_below(nodes: list[Any]) -> frozenset[str]:
     """Give the names and attributes in some expressions."""
     found: set[str] = set()
-    waiting = list(nodes)
-    while waiting:
-        node = waiting.pop()
+    for node in _walk(nodes):
         if isinstance(node, Name):
             found.add(node.id)
         elif isinstance(node, Attribute):
             found.add(node.attr)
-        waiting.extend(_children(node))
     return frozenset(found)
 
 
@@ -236,13 +244,18 @@ def _without_doc(node: Any, docs: list[str]) -> list[Any]:
     return body
 
 
-def _children(node: Any) -> Iterator[Any]:
-    for field in node._fields:
-        value = getattr(node, field, None)
-        if isinstance(value, AST):
-            yield value
-        elif type(value) is list:
-            yield from (item for item in value if isinstance(item, AST))
+def _walk(nodes: list[Any]) -> Iterator[Any]:
+    """Give nodes and all below them."""
+    waiting = list(nodes)
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if isinstance(value, AST):
+                waiting.append(value)
+            elif type(value) is list:
+                waiting.extend(item for item in value if isinstance(item, AST))
 
 
 def _is_documented(code: CodeType) -> bool:
