@@ -212,6 +212,8 @@ class Closures:
         """Count what code reads of the module that it is in, and what it imports later."""
         part.reads_docs = not names.isdisjoint(DOCS)
         module = str(namespace.get("__name__"))
+        if "globals" in names and module in sys.modules:
+            part.uses.append(("globals", self._whole(sys.modules[module])))
         for name in sorted(names):
             if name in namespace and not (name.startswith("__") and name.endswith("__")):
                 part.uses.append((name, self._global(namespace, name, f"constant {module_name(module)}.{name}", names)))

@@ -33,8 +33,12 @@ def code_of(function: Any) -> CodePrint:
     return _closures().code_of(function)
 
 
-def digest(value: Any) -> bytes:
+def digest(value: Any, *, classes: bool = False) -> bytes:
     """Give the canonical digest of a value; a function in it counts by its code.
+
+    Args:
+        value: Anything.
+        classes: Whether the classes of objects in it count by their code too, and not by their names alone.
 
     Returns:
         16 bytes: equal in every process for equal values, others for what code could tell apart.
@@ -42,8 +46,12 @@ def digest(value: Any) -> bytes:
     Raises:
         DigestError: Some part cannot be taken apart; the message names the path to it.
     """
-    return canonical.digest(value, _code)
+    return canonical.digest(value, _code, _named_with_code if classes else None)
 
 
 def _code(value: Any) -> bytes:
     return bytes.fromhex(code_of(value).digest)
+
+
+def _named_with_code(kind: type) -> str:
+    return f"{canonical.name_of(kind)} {code_of(kind).digest}"
