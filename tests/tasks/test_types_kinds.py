@@ -462,6 +462,8 @@ class Aged:
         (pathlib.Path, "Path", "PATH"),
         (dt.date, "date, such as 2026-01-31", "DATE"),
         (Any, "any value", "TEXT"),
+        (Person, "Person as JSON", "JSON"),
+        (list[Box[int]], "list[Box[int]] as JSON", "JSON"),
         (pd.DataFrame, "pandas.DataFrame as JSON", "JSON"),
     ],
 )

@@ -49,6 +49,7 @@ class Interface:
     def __init__(self, function: Callable[..., Any], signature: inspect.Signature) -> None:
         """Take a function and its signature; use :meth:`of`."""
         self._function = function
+        self._name = getattr(function, "__qualname__", repr(function))
         self._signature = signature
         self._index = {name: place for place, name in enumerate(signature.parameters)}
         self._size = len(self._index)
@@ -140,7 +141,7 @@ class Interface:
             return kind_of(typing.Optional[resolved] if or_none else resolved)  # noqa: UP045 - any form of type
         except (UnresolvedError, NameError, SyntaxError, TypeError, AttributeError) as error:
             raise TaskError(
-                f"Task {self._function.__qualname__}: the annotation of {of_what}, "
+                f"Task {self._name}: the annotation of {of_what}, "
                 f"{annotation_text(annotation)!r}, cannot be resolved: {error}. "
                 "Import the type where the task is defined, outside of `if TYPE_CHECKING:` and of functions."
             ) from error

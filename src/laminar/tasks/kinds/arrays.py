@@ -24,7 +24,6 @@ class Array(Kind):
         """Take the type of the members; None takes all."""
         self.dtype = dtype
         self.name = f"numpy.ndarray of {dtype.__name__}" if dtype else "numpy.ndarray"
-        self._concrete = dtype is not None and np.generic not in dtype.__mro__[:3] and not dtype.__subclasses__()
 
     def check(self, value: Any) -> Any:
         """Take arrays whose dtype is of the type."""
@@ -51,7 +50,7 @@ class Array(Kind):
 
     def plain(self, value: Any) -> Plain:
         """Give nested arrays; of what JSON cannot say, the text."""
-        return (value if value.dtype.kind in "biufOSU" and value.dtype.kind not in "OS" else value.astype(str)).tolist()
+        return (value if value.dtype.kind in "biufU" else value.astype(str)).tolist()
 
     def schema(self, within: tuple[Hashable, ...] = ()) -> Plain:  # noqa: ARG002 - the contract's
         """Name the type of the members."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from laminar.tasks.kinds.contract import Kind, type_name
+from laminar.tasks.kinds.contract import Kind, short_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,9 +21,13 @@ class Instance(Kind):
     def __init__(self, kind: type, name: str = "") -> None:
         """Take the class, and the name that the annotation has."""
         self.type = kind
-        self.name = name or type_name(kind)
-        protocol = getattr(kind, "_is_protocol", False)
-        self._checks = not protocol or bool(getattr(kind, "_is_runtime_protocol", False))
+        self.name = name or short_name(kind)
+        try:
+            isinstance(None, kind)
+        except TypeError:  # a protocol that cannot be checked at run time, or what forbids the question
+            self._checks = False
+        else:
+            self._checks = True
 
     @property
     def known(self) -> bool:
@@ -36,7 +40,7 @@ class Instance(Kind):
         return self.type.__name__.upper()
 
     def check(self, value: Any) -> Any:
-        """Take objects of the class; of a protocol that cannot be checked at run time, everything."""
+        """Take objects of the class; everything, where the class cannot tell."""
         if not self._checks or isinstance(value, self.type):
             return value
         raise self.refuse(value)
@@ -63,7 +67,7 @@ class Instance(Kind):
 
     def schema(self, within: tuple[Hashable, ...] = ()) -> Plain:  # noqa: ARG002 - the contract's
         """Name the class; its module is left out, since that of a script depends on how it is started."""
-        return {"class": getattr(self.type, "__qualname__", self.name)}
+        return {"class": self.name}
 
 
 class Function(Instance):
@@ -105,5 +109,5 @@ def make(annotation: Any, origin: Any, args: tuple[Any, ...], of: Of) -> Kind | 
         return Function(Callable, "Callable")
     if kind is type:
         bounds = tuple(arg for arg in args if isinstance(arg, type) and arg is not object)
-        return Type(bounds, f"type[{' | '.join(map(type_name, bounds))}]" if bounds else "type")
+        return Type(bounds, f"type[{' | '.join(map(short_name, bounds))}]" if bounds else "type")
     return Instance(kind) if isinstance(kind, type) else None

@@ -153,6 +153,11 @@ def type_name(kind: type) -> str:
     return name if module in ("builtins", "__main__") else f"{module}.{name}"
 
 
+def short_name(kind: type) -> str:
+    """Name a class as the code that uses it does, without module and enclosing functions."""
+    return getattr(kind, "__qualname__", str(kind)).rpartition("<locals>.")[2]
+
+
 def annotation_text(annotation: Any) -> str:
     """Write an annotation as code does."""
     if isinstance(annotation, str):

@@ -12,7 +12,7 @@ import threading
 import typing
 
 from laminar.errors import nearest
-from laminar.tasks.kinds.contract import Kind, Mismatch, UnresolvedError, annotation_text, type_name
+from laminar.tasks.kinds.contract import Kind, Mismatch, UnresolvedError, annotation_text, short_name, type_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -279,7 +279,7 @@ def make(annotation: Any, origin: Any, args: tuple[Any, ...], compiler: Compilin
     kind = origin or annotation
     if not isinstance(kind, type):
         return None
-    name = annotation_text(annotation) if args else type_name(kind)
+    name = short_name(kind) + (f"[{', '.join(map(annotation_text, args))}]" if args else "")
     if _is_model(kind):
         return Model(kind, name)
     record = _record(kind, name, annotation, compiler)
@@ -305,7 +305,7 @@ def _is_model(kind: type) -> bool:
 
 def _record(kind: type, name: str, annotation: Any, compiler: Compiling) -> Record | None:
     """Choose the kind of record that a class is, and say which fields may be left out."""
-    if typing.is_typeddict(kind):
+    if _is_dictionary(kind):
         return Dictionary(kind, name)
     record: Record
     if hasattr(kind, "__dataclass_fields__"):
@@ -321,6 +321,11 @@ def _record(kind: type, name: str, annotation: Any, compiler: Compiling) -> Reco
     else:
         return None
     return record
+
+
+def _is_dictionary(kind: type) -> bool:
+    """Tell a ``TypedDict``, also that of ``typing_extensions``."""
+    return hasattr(kind, "__required_keys__") and hasattr(kind, "__total__")
 
 
 def _data_fields(kind: type) -> list[tuple[str, Any]]:
@@ -340,7 +345,7 @@ def _fields(kind: type) -> list[str]:
     if hasattr(kind, "__dataclass_fields__"):
         return [name for name, _ in _data_fields(kind)]
     names = getattr(kind, "_fields", None) or getattr(kind, "__struct_fields__", None) or kind.__annotations__
-    return list(names) if not typing.is_typeddict(kind) else list(_hints(kind))
+    return list(_hints(kind) if _is_dictionary(kind) else names)
 
 
 def _optional_keys(kind: Any) -> set[str]:

@@ -21,7 +21,7 @@ class Worded(Kind):
     ) -> None:
         """Take the type, what stands for its values in a usage line, and how they are read and written."""
         self.type = kind
-        self.name = type_name(kind)
+        self.name = kind.__name__
         self.exact = frozenset((kind,))
         self._metavar = metavar
         self._read = read
@@ -35,7 +35,7 @@ class Worded(Kind):
 
     def check(self, value: Any) -> Any:
         """Take values of the type; a datetime is no date here, since the two cannot be compared."""
-        if isinstance(value, self.type) and (self.name != "datetime.date" or type(value).__name__ != "datetime"):
+        if isinstance(value, self.type) and (self.name != "date" or type(value).__name__ != "datetime"):
             return value
         raise self.refuse(value)
 
@@ -62,11 +62,11 @@ class Worded(Kind):
 
     def describe(self) -> str:
         """Name the type, and show how it is written."""
-        return f"{self.type.__name__}, {self._hint}" if self._hint else self.type.__name__
+        return f"{self.name}, {self._hint}" if self._hint else self.name
 
     def schema(self, within: tuple[Hashable, ...] = ()) -> Plain:  # noqa: ARG002 - the contract's
         """Name the type."""
-        return self.name
+        return type_name(self.type)
 
 
 def make(annotation: Any, origin: Any, args: tuple[Any, ...], of: Of) -> Kind | None:  # noqa: ARG001 - one shape for all

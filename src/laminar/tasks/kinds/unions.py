@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import types
 
-from laminar.tasks.kinds.contract import NOTHING, Kind, Mismatch, shown, type_name
+from laminar.tasks.kinds.contract import NOTHING, Kind, Mismatch, short_name, shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class Enumeration(Kind):
     def __init__(self, kind: type[enum.Enum]) -> None:
         """Take the enum."""
         self.enum = kind
-        self.name = type_name(kind)
+        self.name = short_name(kind)
         self.exact = frozenset((kind,))
 
     @property
