@@ -140,10 +140,11 @@ CODE = [
     ),
     module(
         "module that cannot be imported here",
-        "from helpers import helper\nreturn helper(x)",
+        "try:\n    from helpers import helper\nexcept ImportError:\n    return x\nreturn helper(x)",
         "import not_installed_here\n" + HELPER.format(1),
         "import not_installed_here\n" + HELPER.format(2),
     ),
+    two(HELPER, "helper that is found by globals()", "return globals()['helper'](x)"),
     module("attribute by getattr", "return getattr(helpers, 'N') + x", "N = 1\n", "N = 2\n", imports="import helpers"),
     two("pick = lambda x: x + {}", "lambda", "return pick(x)"),
     Edit(
@@ -223,6 +224,13 @@ CODE = [
     ),
 ]
 INPUTS = [
+    Edit(
+        "method of the class of an input",
+        MISS,
+        pipeline("return x.fit(1)", above=METHOD.format(1)),
+        pipeline("return x.fit(1)", above=METHOD.format(2)),
+        given={"x": "Model()"},
+    ),
     of_input("dtype", MISS, "np.array([1, 2], dtype='i4')", "np.array([1, 2], dtype='i8')", ARRAY),
     of_input(
         "layout of an array in memory",
@@ -295,7 +303,11 @@ FILES = [
         "content of a file",
         MISS,
         {
-            **pipeline("return x.read_text()", above="from laminar.tasks.files import File", head="def main(x: File):"),
+            **pipeline(
+                "with x.open_sync() as file:\n    return file.read()",
+                above="from laminar.tasks.files import File",
+                head="def main(x: File):",
+            ),
             "a.txt": "one",
         },
         {"a.txt": "two"},
@@ -305,7 +317,11 @@ FILES = [
         "time of a file",
         HIT,
         {
-            **pipeline("return x.read_text()", above="from laminar.tasks.files import File", head="def main(x: File):"),
+            **pipeline(
+                "with x.open_sync() as file:\n    return file.read()",
+                above="from laminar.tasks.files import File",
+                head="def main(x: File):",
+            ),
             "a.txt": "one",
         },
         given={"x": "File.from_local_sync('a.txt')"},

@@ -1,6 +1,7 @@
-"""Gives the cache keys of the table of edits, in one process: ``python edit_keys.py PLAN``, where the plan is JSON.
+"""Runs the projects of the table of edits, in one process: ``python edit_runs.py PLAN``, where the plan is JSON.
 
-The plan lists projects, each with its folder and the inputs of its task ``main``; the keys are printed as JSON.
+The plan lists projects, each with its folder and the inputs of its task ``main``; whether each run was answered by the
+cache is printed as JSON.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ import importlib
 import json
 import os
 import sys
+
+import laminar
 
 
 def forget(folder: str) -> None:
@@ -19,16 +22,17 @@ def forget(folder: str) -> None:
     importlib.invalidate_caches()
 
 
-def key(folder: str, given: dict[str, str]) -> str:
-    """Give the key of a call of the task in a project."""
+def is_hit(folder: str, given: dict[str, str]) -> bool:
+    """Run the task of a project, and tell whether the cache has answered."""
     own = [folder, os.path.join(folder, "site-packages")]
     sys.path[:0] = own
     os.chdir(folder)
     try:
         module = importlib.import_module("pipeline")
         values = {name: eval(text, vars(module)) for name, text in given.items()}
-        made = module.main.cache_key(values, read=True)
-        return made.key
+        run = laminar.run(module.main, **values)
+        run.result()
+        return run.actions()[0].attempts == 0
     finally:
         del sys.path[: len(own)]
         forget(folder)
@@ -36,4 +40,4 @@ def key(folder: str, given: dict[str, str]) -> str:
 
 if __name__ == "__main__":
     with open(sys.argv[1], encoding="utf-8") as plan:
-        print(json.dumps([key(**project) for project in json.load(plan)]))
+        print(json.dumps([is_hit(**project) for project in json.load(plan)]))
