@@ -9,8 +9,8 @@ class Values(Extension):
     """Gives subclasses of ``Value`` a constructor made from their fields."""
 
     def on_class(self, *, cls: Class, **_: Any) -> None:
-        """Add the constructor."""
-        if not any(str(base) == "Value" for base in cls.bases):
+        """Add the constructor, unless the class has written one."""
+        if "__init__" in cls.members or not any(str(base) == "Value" for base in cls.bases):
             return
         fields = [
             Parameter(name, annotation=field.annotation, kind=ParameterKind.positional_or_keyword, default=field.value)

@@ -1,8 +1,8 @@
 """The pages of the documentation, taken apart into their blocks of code, and what it takes to run them.
 
-``python`` with a title is written to that file. ``python`` without one, and ``pycon``, run in one session for each
-page, as in a REPL; what ``pycon`` shows is compared. ``console`` runs what stands behind ``$`` and compares what
-follows, if anything does; ``...`` stands for anything. A comment before a block may say ``<!-- exits N -->`` or
+``python`` and ``yaml`` with a title are written to that file. ``python`` without one, and ``pycon``, run in one session
+for each page, as in a REPL; what ``pycon`` shows is compared. ``console`` runs what stands behind ``$`` and compares
+what follows, if anything does; ``...`` stands for anything. A comment before a block may say ``<!-- exits N -->`` or
 ``<!-- not run: why -->``. Blocks inside a comment run too, and readers do not see them.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "ARCHITECTURE.md", *ROOT.glob("docs/**/*.md")])
 SESSION = Path(__file__).with_name("session.py")
-RUN = {"python", "pycon", "console"}
+RUN = {"python", "pycon", "console", "yaml"}
 SHOWN = {"text", "mermaid", "json", "toml", "ini", "html"}
 
 #: How variables begin that a reader does not have.

@@ -11,11 +11,13 @@ from laminar.cli import answers
 from laminar.console import words
 from laminar.errors import (
     CodeLoadError,
+    ConfigurationError,
     FlowError,
     LaminarError,
     LedgerError,
     RunAbortedError,
     RunExistsError,
+    SecretError,
     UnknownRunError,
 )
 from laminar.model.tracebacks import passed_users_code, users_traceback
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 DONE, FAILED, MISUSED, INTERRUPTED = 0, 1, 2, 130
-MISUSES = (FlowError, CodeLoadError, UnknownRunError, RunExistsError, LedgerError)
+MISUSES = (FlowError, ConfigurationError, SecretError, CodeLoadError, UnknownRunError, RunExistsError, LedgerError)
 
 
 #: How notes begin that the display tells in its own way.
