@@ -79,12 +79,17 @@ LAYERS = """
     class Plain(Layer):
         def __call__(self):
             self.facts = facts()
+
+    @OneFlow.register(resources=Resources(cpu=("250m", 4096), memory=("64M", "200M"), shm="auto"))
+    class Paired(Layer):
+        def __call__(self):
+            self.facts = facts()
 """
 
 
 @pytest.fixture
 def facts(container_engine: Engine, tmp_path: Path) -> dict[str, Any]:
-    """Facts of a container with limits, and of one with laminar's defaults."""
+    """Facts of a container with limits, of one with laminar's defaults, and of one with requests beside limits."""
     (tmp_path / "given").mkdir()
     (tmp_path / "given" / "here").write_text("from outside")
     (tmp_path / "taken").mkdir()
@@ -97,7 +102,7 @@ def facts(container_engine: Engine, tmp_path: Path) -> dict[str, Any]:
             concurrency=2, pids_limit=123, extra_hosts={{"other.example": "192.0.2.7"}},
             mounts={{"{tmp_path}/given": "/given:ro", "{tmp_path}/taken": "/taken"}},
         )""",
-        artifacts="{name: execution.layer(name).facts for name in ('Limited', 'Plain')}",
+        artifacts="{name: execution.layer(name).facts for name in ('Limited', 'Plain', 'Paired')}",
     )
     found: dict[str, Any] = artifacts(script, "first", "--second=2", flags=("-O", "-X", "dev"))
     assert (tmp_path / "taken" / "made").read_text() == "x"
@@ -105,13 +110,17 @@ def facts(container_engine: Engine, tmp_path: Path) -> dict[str, Any]:
 
 
 def test_a_container_has_what_was_asked_for(facts: dict[str, Any], container_engine: Engine) -> None:
-    limited, plain = facts["Limited"], facts["Plain"]
+    limited, plain, paired = facts["Limited"], facts["Plain"], facts["Paired"]
     assert int(limited["memory"]) // 4096 == 256_000_000 // 4096
     assert int(plain["memory"]) // 4096 == 1_500_000_000 // 4096
     assert limited["swap"] in ("0", limited["memory"])
     assert limited["cpu"] in (0.5, "50000 100000")
     assert plain["cpu"] in (1.0, "100000 100000")
     assert limited["shm"] == 32 * 1024 * 1024
+    assert int(paired["memory"]) // 4096 == 200_000_000 // 4096
+    assert 0 <= paired["shm"] - 200_000_000 < 4096
+    machine = os.cpu_count() or 1
+    assert paired["cpu"] in (float(machine), f"{machine}00000 100000")
     assert limited["pids"] == "123"
     assert {name: limited["env"][name] for name in ("GREETING", "EMPTY")} == {
         "GREETING": "hello, wörld = $HOME",
