@@ -25,6 +25,7 @@ import polars as pl
 import pyarrow as pa
 import pydantic
 import pytest
+import typing_extensions
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -538,6 +539,34 @@ def test_recursive_types_and_values_do_not_loop() -> None:
         kind.check(ring)
     assert kind.known
     assert "again" in json.dumps(kind.schema())
+
+
+def test_aliases_stand_for_what_they_name() -> None:
+    pair = typing_extensions.TypeAliasType("pair", tuple[T, T], type_params=(T,))
+    assert kind_of(pair[int]).parse("[1, 2]") == (1, 2)
+    assert not fits(pair[int], (1, "x"))
+    assert fits(list[pair[str]], [("a", "b")])
+
+
+def test_typed_dictionaries_and_protocols_of_either_module_are_known() -> None:
+    assert fits(Later, {"depth": 1})
+    assert not fits(Later, {"name": "x"})
+    assert fits(Runs, Plain(1))
+    assert not fits(Named, Plain(1))
+
+
+class Later(typing_extensions.TypedDict, total=False):
+    depth: typing_extensions.Required[int]
+    name: str
+
+
+class Runs(typing.Protocol):
+    other: int
+
+
+@typing.runtime_checkable
+class Named(typing.Protocol):
+    def name(self) -> str: ...
 
 
 def test_an_annotation_that_is_no_type_is_refused() -> None:

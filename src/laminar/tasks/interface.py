@@ -280,8 +280,8 @@ def _default(parameter: inspect.Parameter) -> Any:
 
 
 def _enclosed(function: Any) -> dict[str, Any]:
-    """Give the names of enclosing functions that a function uses."""
-    found = {}
+    """Give the type variables of a function, and the names of enclosing functions that it uses."""
+    found = {each.__name__: each for each in getattr(function, "__type_params__", ())}
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             found[name] = cell.cell_contents

@@ -361,7 +361,8 @@ def _optional_keys(kind: Any) -> set[str]:
 
 
 def _hints(kind: type) -> dict[str, Any]:
+    own = {kind.__name__: kind, **{each.__name__: each for each in getattr(kind, "__type_params__", ())}}
     try:
-        return typing.get_type_hints(kind, localns={kind.__name__: kind}, include_extras=True)
+        return typing.get_type_hints(kind, localns=own, include_extras=True)
     except NameError as error:
         raise UnresolvedError(type_name(kind), f"a field of it names a type that cannot be found: {error}") from None
