@@ -125,6 +125,7 @@ def test_arguments_come_before_variables_and_variables_before_the_file(
 
 def test_variables_count_without_any_initialisation(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAMINAR_TASK_DOMAIN", "production")
+    monkeypatch.setenv("LAMINAR_TASK_NAME", "what a running task is told of itself")
     program = "import laminar; print(laminar.current_domain(), laminar.current_project())"
     done = subprocess.run([sys.executable, "-c", program], text=True, capture_output=True, check=True)
     assert done.stdout == "production default\n"

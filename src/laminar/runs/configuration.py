@@ -29,6 +29,8 @@ KEYS: dict[str, type] = {
     **{f"image.{name}": str for name in settings.KEYS},
 }
 SECTIONS = tuple(sorted({key.partition(".")[0] for key in KEYS}))
+#: Variables that begin like keys, and tell a running task about itself.
+TOLD = ("LAMINAR_TASK_NAME",)
 #: Keys whose values are paths; in a file, relative ones start at the project.
 PATHS = ("local.root", "image.ca_certs")
 WORDS = {str: "text", int: "a whole number"}
@@ -230,8 +232,9 @@ def _variables() -> dict[str, str | int]:
     """Read ``LAMINAR_<SECTION>_<KEY>``; an empty one counts as not set."""
     names = {f"{PREFIX}{key.replace('.', '_').upper()}": key for key in KEYS}
     found: dict[str, str | int] = {}
+    begin = tuple(f"{PREFIX}{section.upper()}_" for section in SECTIONS)
     for name, value in os.environ.items():
-        if name.startswith(tuple(f"{PREFIX}{section.upper()}_" for section in SECTIONS)):
+        if name.startswith(begin) and name not in TOLD:
             if name not in names:
                 raise ConfigurationError(f"The environment variable {name} is no setting.{nearest(name, names)}")
             if value:
