@@ -70,6 +70,10 @@ METHOD = "class Model:\n    def fit(self, x):\n        return x + {}\n"
 BASE = "class Base:\n    def fit(self, x):\n        return x + {}\n\nclass Model(Base):\n    pass\n"
 ATTRIBUTE = "class Model:\n    rate = {}\n\n    def fit(self, x):\n        return x * self.rate\n"
 SET_LATER = "class Model:\n    rate = 1\n\nModel.rate = {}\n"
+REGISTRY = (
+    "class Steps:\n    known = {{}}\n\ndef step(f):\n    Steps.known[f.__name__] = f\n\n"
+    "@step\ndef first(x):\n    return x + {}\n"
+)
 RECORD = "from dataclasses import dataclass\n\n@dataclass\nclass Row:\n    n: int = {}\n"
 COLORS = "import enum\n\nclass Color(enum.Enum):\n    RED = {}\n"
 INSTANCE = "class Config:\n    def __init__(self, n):\n        self.n = n\n\nCONFIG = Config({})\n"
@@ -116,6 +120,7 @@ CODE = [
     two(BASE, "method of a base class", "return Model().fit(x)"),
     two(ATTRIBUTE, "class attribute", "return Model().fit(x)"),
     two(SET_LATER, "class attribute that is set from outside", "return Model.rate * x"),
+    two(REGISTRY, "function that has registered itself in a class", "return Steps.known['first'](x)"),
     two(RECORD, "field of a dataclass", "return Row().n + x"),
     two(COLORS, "member of an enum", "return Color.RED.value + x"),
     two(INSTANCE, "attribute of a global object", "return CONFIG.n + x"),
@@ -204,6 +209,12 @@ CODE = [
         HIT,
         "name of a function that is not used",
         "return helper(x)",
+    ),
+    two("import laminar\n\n@laminar.trace\n" + HELPER, "helper that is traced", "return helper(x)"),
+    Edit(
+        "seed of hashes, with the environment at hand",
+        HIT,
+        pipeline("return environ.get('HOME')", above="from os import environ"),
     ),
     two(TASKS, "body of another task that is called", "return child(x)", expected=HIT),
     Edit("moved to another folder", HIT, pipeline("return CONFIG.n + x", above=INSTANCE.format(1)), folder="elsewhere"),

@@ -50,7 +50,8 @@ if TYPE_CHECKING:
 
 #: What a class holds in the place of functions.
 MEMBERS = (staticmethod, classmethod, property)
-PLAIN = (type(None), bool, int, float, str, bytes)
+#: Attributes of classes that count by value: they may have been set, or filled, from outside.
+DATA = (type(None), bool, int, float, str, bytes, list, tuple, set, frozenset, dict)
 #: Modules of Python whose objects are tools and hold nothing that a result could depend on.
 TOOLS = frozenset(("_thread", "threading", "logging", "weakref", "_contextvars", "contextvars"))
 EMPTY = CellType()
@@ -252,7 +253,7 @@ class Closures:
             for method in methods:
                 if method.__code__ in codes_in(found[1]):  # not what a decorator has made for the class
                     self._take_cells(method, part)
-        self._take_plain(kind, part)
+        self._take_data(kind, part)
         for parent in (*kind.__bases__, type(kind)):
             if parent not in (object, type):
                 self._use(part, "base", parent, parent.__name__)
@@ -278,10 +279,10 @@ class Closures:
             if isinstance(value, (FunctionType, *MEMBERS)):
                 self._use(part, name, value, f"{qualified(kind)}.{name}")
 
-    def _take_plain(self, kind: type, part: Part) -> None:
-        """Count the plain attributes of a class by value: they may have been set from outside."""
+    def _take_data(self, kind: type, part: Part) -> None:
+        """Count the data of a class, such as a registry that decorators have filled."""
         for name, value in sorted(vars(kind).items()):
-            if not name.startswith(("__", "_abc_")) and not name.endswith("_") and _is_plain(value):
+            if not name.startswith(("__", "_abc_")) and not name.endswith("_") and type(value) in DATA:
                 self._use(part, f"attribute {name}", value, f"attribute {qualified(kind)}.{name}")
 
     # Modules and packages
@@ -410,7 +411,7 @@ class Closures:
                 use(kind)
             return kind.__qualname__
 
-        if type(value).__module__ in TOOLS:
+        if type(value).__module__ in TOOLS or value is os.environ:
             part.own = _hash(kind_of(value))
             return part
         try:
@@ -468,14 +469,6 @@ def _hash_of(words: Any) -> bytes:
 
 def _hash(*words: str) -> bytes:
     return _hash_of(words)
-
-
-def _is_plain(value: Any) -> bool:
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return all(type(item) in PLAIN for item in value)
-    if type(value) is dict:
-        return all(type(item) in PLAIN for pair in value.items() for item in pair)
-    return type(value) in PLAIN
 
 
 def _agrees(file: File, method: FunctionType, name: str) -> bool:
