@@ -43,8 +43,8 @@ NEVER = [
     "web/node_modules/x.js",
     ".git/config", ".hg/x", ".svn/x", ".laminar/runs.db", ".laminar/config.yaml", ".laminar/secrets/key", "config.yaml",
     "app.db", "app.db-wal", "app.db-shm", "app.sqlite", "app.sqlite3", "app.sqlite3-journal", "x-wal", "x-shm",
-    ".env", ".env.production", ".ENV", "tls/server.pem", "tls/server.key", "id_rsa", "id_rsa.pub", "id_ed25519",
-    ".netrc",
+    ".env", ".env.production", "staging.env", ".ENV", "tls/server.pem", "tls/server.key", "id_rsa", "id_rsa.pub",
+    "id_ed25519", ".netrc",
     "credentials", "credentials.json", ".aws/credentials", ".ssh/config", ".git-credentials", ".pypirc",
 ]  # fmt: skip
 

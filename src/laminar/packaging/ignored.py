@@ -31,7 +31,7 @@ FILES = {
     "a cache": ("*.pyc", "*.pyo"),
     "a database": ("*.db", "*.db-*", "*.sqlite*", "*-wal", "*-shm"),
     "a secret": (
-        ".env", ".env.*", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx",
+        ".env", ".env.*", "*.env", "*.pem", "*.key", "*.p12", "*.pfx", "*.jks", "*.keystore", "*.kdbx",
         "id_rsa*", "id_dsa*", "id_ecdsa*", "id_ed25519*",
         ".netrc", "_netrc", ".pgpass", ".pypirc", ".npmrc", ".git-credentials", ".htpasswd",
         "credentials", "credentials.json", "credentials.y*ml", "credentials.toml", "credentials.ini",
