@@ -32,11 +32,23 @@ if TYPE_CHECKING:
     from laminar.runs.configuration import current_project as current_project
     from laminar.runs.configuration import init as init
     from laminar.runs.configuration import init_from_config as init_from_config
+    from laminar.tasks.context import ctx as ctx
+    from laminar.tasks.environment import TaskEnvironment as TaskEnvironment
+    from laminar.tasks.group import group as group
+    from laminar.tasks.mapping import map as map  # noqa: A004 - the field's word
+    from laminar.tasks.run import Action as Action
+    from laminar.tasks.run import Run as Run
+    from laminar.tasks.running import resume as resume
+    from laminar.tasks.running import run as run
+    from laminar.tasks.running import with_runcontext as with_runcontext
+    from laminar.tasks.task import Task as Task
+    from laminar.tasks.tracing import trace as trace
 
 __version__ = VERSION
 
 _HOMES = {
     "Accessor": "laminar.flows.accessor",
+    "Action": "laminar.tasks.run",
     "Backoff": "laminar.model.policies",
     "Cache": "laminar.model.policies",
     "Cron": "laminar.model.triggers",
@@ -49,18 +61,29 @@ _HOMES = {
     "Resources": "laminar.model.policies",
     "RetryStrategy": "laminar.model.policies",
     "ReusePolicy": "laminar.model.policies",
+    "Run": "laminar.tasks.run",
     "Secret": "laminar.model.secret",
+    "Task": "laminar.tasks.task",
+    "TaskEnvironment": "laminar.tasks.environment",
     "Timeout": "laminar.model.policies",
     "Trigger": "laminar.model.triggers",
     "TriggerTime": "laminar.model.triggers",
+    "ctx": "laminar.tasks.context",
     "current_domain": "laminar.runs.configuration",
     "current_project": "laminar.runs.configuration",
+    "group": "laminar.tasks.group",
     "init": "laminar.runs.configuration",
     "init_from_config": "laminar.runs.configuration",
+    "map": "laminar.tasks.mapping",
+    "resume": "laminar.tasks.running",
+    "run": "laminar.tasks.running",
+    "trace": "laminar.tasks.tracing",
+    "with_runcontext": "laminar.tasks.running",
 }
 
 __all__ = [
     "Accessor",
+    "Action",
     "Backoff",
     "Cache",
     "Cron",
@@ -73,15 +96,25 @@ __all__ = [
     "Resources",
     "RetryStrategy",
     "ReusePolicy",
+    "Run",
     "Secret",
+    "Task",
+    "TaskEnvironment",
     "Timeout",
     "Trigger",
     "TriggerTime",
+    "__version__",
+    "ctx",
     "current_domain",
     "current_project",
+    "group",
     "init",
     "init_from_config",
-    "__version__",
+    "map",
+    "resume",
+    "run",
+    "trace",
+    "with_runcontext",
 ]
 
 

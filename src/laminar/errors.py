@@ -47,6 +47,10 @@ class BlockingCallError(TaskError, RuntimeError):
     """Something that waits was called without ``await`` where an event loop runs."""
 
 
+class ServerError(LaminarError):
+    """A server is asked for that cannot be used."""
+
+
 class ExecutionError(LaminarError):
     """A run could not be carried out or carried on."""
 

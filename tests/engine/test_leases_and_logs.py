@@ -93,7 +93,7 @@ def test_lines_are_told_once_they_are_whole_and_the_rest_at_the_end(tmp_path: Pa
     listener = Listener()
     logs = Logs(str(tmp_path), listener)
     key = AttemptKey(ActionKey("Flow", "run", "A", 1), 1, 1)
-    path = Path(logs.follow(key, 2))
+    path = Path(logs.follow(key, key.action.name, 2))
     logs.poll()
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "ab", buffering=0) as file:
@@ -118,7 +118,7 @@ def test_lines_are_told_once_they_are_whole_and_the_rest_at_the_end(tmp_path: Pa
 def test_what_printed_nothing_leaves_no_log(tmp_path: Path) -> None:
     logs = Logs(str(tmp_path), Observer())
     key = AttemptKey(ActionKey("Flow", "run", "A", 0), 1, 1)
-    path = Path(logs.follow(key, 1))
+    path = Path(logs.follow(key, key.action.name, 1))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     logs.leave(key)
@@ -128,5 +128,5 @@ def test_what_printed_nothing_leaves_no_log(tmp_path: Path) -> None:
 def test_attempts_under_different_holders_have_logs_of_their_own(tmp_path: Path) -> None:
     logs = Logs(str(tmp_path), Observer())
     action = ActionKey("Flow", "run", "A", 0)
-    paths = {logs.follow(AttemptKey(action, number, epoch), 1) for number in (1, 2) for epoch in (1, 2)}
+    paths = {logs.follow(AttemptKey(action, number, epoch), "A", 1) for number in (1, 2) for epoch in (1, 2)}
     assert len(paths) == 4

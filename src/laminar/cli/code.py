@@ -116,19 +116,19 @@ def configured(kind: type[Flow], datastore: str | None = None, executor: str | N
     Raises:
         FlowError: There is no such executor, or the parts cannot work together.
     """
-    from laminar.flows.flow import EXECUTORS, made  # 40 ms that help texts do not need
+    from laminar.flows.flow import made  # 40 ms that help texts do not need
+    from laminar.runs import places
 
     own = next((flow for flow in reversed(made) if type(flow) is kind), None)
     if own is not None and datastore is None and executor is None:
         return own
-    if executor is not None and executor.lower() not in EXECUTORS:
-        raise FlowError(f"--executor {executor} is no executor.{nearest(executor.lower(), EXECUTORS)}")
+    chosen = None if executor is None else places.executor(executor, f"--executor {executor}")
     if own is None:
         own = kind()
     before = own.configuration
     return kind(
         datastore=before.datastore if datastore is None else datastore_at(datastore),
-        executor=before.executor if executor is None else EXECUTORS[executor.lower()](),
+        executor=before.executor if chosen is None else chosen,
         scheduler=before.scheduler,
     )
 

@@ -144,6 +144,13 @@ class Progress(Observer):
         if state is State.SKIPPED:
             self._say(f"{layer}: skipped ({reason})")
 
+    def called(self, task: str) -> None:
+        """Count an action of a task."""
+        row = self._rows.get(task)
+        if row is None:
+            row = self._rows[task] = Row(task, splits=0)
+        row.splits += 1
+
     def attempt_started(self, layer: str, index: int, number: int) -> None:  # noqa: ARG002
         """Count a split that runs."""
         row = self._rows[layer]
@@ -154,7 +161,7 @@ class Progress(Observer):
     def attempt_ended(self, layer: str, index: int, state: State, *, final: bool) -> None:  # noqa: ARG002
         """Count a split that has ended."""
         row = self._rows[layer]
-        row.running -= 1
+        row.running -= row.running > 0
         row.done += final and state is State.SUCCEEDED
         row.failed += final and state is State.FAILED
 

@@ -75,7 +75,7 @@ def reuse(plan: Sequence[Reuse]) -> list[str]:
 def failure(failed: Failed) -> list[str]:
     """Say what failed, and how."""
     attempts = f" after {failed.attempts} attempts" if failed.attempts > 1 else ""
-    head = f"failed: {failed.where()}{attempts}, {failed.reason}" if failed.layer else f"failed: {failed.reason}"
+    head = f"failed: {failed.where}{attempts}, {failed.reason}" if failed.layer else f"failed: {failed.reason}"
     name = type(failed.error).__name__
     lines = [head, *f"{name}: {failed.error}".splitlines()]
     return [lines[0], *(f"  {line}" for line in lines[1:])]

@@ -35,7 +35,7 @@ class Artifacts:
 
     def __init__(self, blobs: Blobs, space: str, registry: Registry) -> None:
         """Remember where they lie and how they are serialised."""
-        self._blobs = blobs
+        self.blobs = blobs
         self._space = space
         self._registry = registry
 
@@ -47,7 +47,7 @@ class Artifacts:
             StorageError: It cannot be stored.
         """
         name = dtype(type(value))
-        writer = streams.HashingWriter(self._blobs)
+        writer = streams.HashingWriter(self.blobs)
         try:
             self._serialise(value, self._registry.find(name), writer)
             return Ref(name, writer.finish(self._path))
@@ -64,25 +64,29 @@ class Artifacts:
             StorageError: It cannot be read.
         """
         path = self._path(ref.hexdigest)
-        size = self._blobs.size(path)
+        size = self.blobs.size(path)
         if size is None:
-            raise FileNotFoundError(self._blobs.where(path))
+            raise FileNotFoundError(self.blobs.where(path))
         protocol = self._registry.find(ref.dtype)
         try:
             if size <= streams.SMALL:
                 return self._read_small(path, ref.hexdigest, protocol)
             return self._read_large(path, ref.hexdigest, protocol)
         except CorruptBlobError as error:
-            self._blobs.delete(path)
+            self.blobs.delete(path)
             raise CorruptBlobError(
-                f"The blob at {self._blobs.where(path)} is damaged ({error}); it was removed. "
+                f"The blob at {self.blobs.where(path)} is damaged ({error}); it was removed. "
                 "Resume the run: what made it will run again."
             ) from error
+
+    def has_protocol(self, kind: type) -> bool:
+        """Tell whether values of a type are serialised in their own way, not by pickle."""
+        return self._registry.find(dtype(kind)) is not None
 
     def missing(self, refs: Iterable[Ref]) -> set[str]:
         """List the digests of values whose blobs are not there."""
         paths = {self._path(ref.hexdigest): ref.hexdigest for ref in refs}
-        return {paths[path] for path in self._blobs.missing(paths)}
+        return {paths[path] for path in self.blobs.missing(paths)}
 
     def _path(self, hexdigest: str) -> str:
         return path_of(self._space, hexdigest)
@@ -103,18 +107,18 @@ class Artifacts:
             protocol.dump(value, writer)  # type: ignore[arg-type]
 
     def _read_small(self, path: str, hexdigest: str, protocol: Protocol | None) -> Any:
-        data = streams.unpack(self._blobs.read(path))
+        data = streams.unpack(self.blobs.read(path))
         _check(hexdigest, hashlib.sha256(data).hexdigest())
         if protocol is None:
             return pickled.loads(data)
         return _deserialise(protocol, lambda: io.BytesIO(data))
 
     def _read_large(self, path: str, hexdigest: str, protocol: Protocol | None) -> Any:
-        with self._blobs.open(path) as file:
+        with self.blobs.open(path) as file:
             _check(hexdigest, streams.hash_of(file))
 
         def stream() -> BinaryIO:
-            return io.BufferedReader(streams.UnpackingReader(self._blobs.open(path)), streams.CHUNK)
+            return io.BufferedReader(streams.UnpackingReader(self.blobs.open(path)), streams.CHUNK)
 
         if protocol is None:
             with stream() as file:

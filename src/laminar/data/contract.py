@@ -84,7 +84,7 @@ class Blobs(ABC):
 
         Args:
             path: Name of the log.
-            line: Without a newline in it.
+            line: The line; several, with newlines between them, are written in one go.
 
         Raises:
             StorageError: It cannot be stored.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import operator
 import time
 from collections import deque
 
@@ -16,28 +17,28 @@ from laminar.core.lifecycle import Again, GiveUp, Tries
 from laminar.engine.contract import Failed
 from laminar.engine.failures import exception_of
 from laminar.model.action import Ended, Request
-from laminar.model.ids import ActionKey, AttemptKey
+from laminar.model.ids import AttemptKey
 from laminar.model.states import Outcome, State
 from laminar.model.tracebacks import users_traceback
 from laminar.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
-    from laminar.engine.contract import Observer, Program, Submission
+    from laminar.engine.contract import Observer, Submission, Work
+    from laminar.engine.desk import Desk
     from laminar.engine.logs import Logs
     from laminar.executors.contract import Session
     from laminar.ledger.sql import Ledger
     from laminar.model.action import Manifest, Started
+    from laminar.model.ids import ActionKey
 
 
 class Waiting(Value):
     """An action that waits for a slot, or for its retry."""
 
-    layer: str
-    index: int
-    splits: int
+    work: Work
     number: int
     tries: Tries
     memory: float | None
@@ -45,20 +46,28 @@ class Waiting(Value):
 
 
 class Live(Value):
-    """An attempt that runs."""
+    """An attempt that runs.
+
+    Attributes:
+        waiting: The action.
+        submission: How it was made ready.
+        started: When, in seconds since the epoch.
+        cause: Why it was asked to stop, if it was.
+        idle: Whether it only waits for actions that it has called, and so leaves its slot to them.
+    """
 
     waiting: Waiting
     submission: Submission
     started: float
     cause: Outcome | None
+    idle: bool = False
 
 
 class Settled(Value, frozen=True):
     """An action has ended for good.
 
     Attributes:
-        layer: The layer.
-        index: Which split.
+        work: The action.
         attempt: Which try was the last.
         started: When that try started, in seconds since the epoch.
         manifest: What it handed over, if it did.
@@ -66,8 +75,7 @@ class Settled(Value, frozen=True):
         cancelled: Whether it was stopped, or never started, because the run stops.
     """
 
-    layer: str
-    index: int
+    work: Work
     attempt: int
     started: float
     manifest: Manifest | None = None
@@ -75,81 +83,126 @@ class Settled(Value, frozen=True):
     cancelled: bool = False
 
 
+class Lane:
+    """A session, and what waits for a slot in it: the deepest first, and of one depth the first that came."""
+
+    def __init__(self, session: Session) -> None:
+        """Start empty."""
+        self.session = session
+        self.busy = 0
+        self.queue: list[tuple[int, int, Work]] = []
+        self.again: deque[Waiting] = deque()
+
+    def free(self) -> int:
+        """Count the attempts that may start now."""
+        return admission.free_slots(self.busy, self.session.capacity) if self.queue or self.again else 0
+
+    def next(self) -> Waiting:
+        """Take what starts next."""
+        if self.again:
+            return self.again.popleft()
+        return Waiting(heapq.heappop(self.queue)[2], 1, Tries(), None, None)
+
+
 class Actions:
     """All actions of one run under one holder."""
 
     def __init__(
         self,
-        program: Program,
         epoch: int,
-        session: Session,
+        sessions: Mapping[str, Session],
         ledger: Ledger,
         logs: Logs,
         observer: Observer,
         dice: Callable[[], float],
         folder: str,
+        desk: Desk,
     ) -> None:
         """Start with none.
 
         Args:
-            program: Makes attempts ready.
             epoch: Which holder of the run this is.
-            session: Runs attempts.
+            sessions: Run attempts, each those of one lane.
             ledger: Where it is recorded.
             logs: Follows their output.
             observer: Is told.
             dice: Gives random numbers from 0 to 1.
             folder: For the manifests that attempts hand over.
+            desk: Hears attempts outside this process.
         """
-        self._program = program
-        self._epoch = epoch
-        self._session = session
+        self.epoch = epoch
+        self._lanes = {name: Lane(session) for name, session in sessions.items()}
         self._ledger = ledger
         self._logs = logs
         self._observer = observer
         self._dice = dice
         self._folder = folder
-        self._queue: deque[tuple[str, int, int]] = deque()
-        self._again: deque[Waiting] = deque()
+        self._desk = desk
         self._delayed: list[tuple[float, int, Waiting]] = []
         self._deadlines: list[tuple[float, int, AttemptKey]] = []
         self._order = itertools.count()
+        self._running: dict[ActionKey, AttemptKey] = {}
         self.live: dict[AttemptKey, Live] = {}
 
-    def request(self, layer: str, indexes: Iterable[int], splits: int) -> None:
-        """Ask for splits of a layer."""
-        indexes = list(indexes)
-        holders = [str(key.action) for key in self.live]
-        reason = admission.waiting_reason(self._session.capacity, holders)
-        self._ledger.wait(self._program.space, self._program.run, layer, indexes, self._epoch, reason)
-        self._queue.extend((layer, index, splits) for index in indexes)
+    def request(self, works: Iterable[Work]) -> None:
+        """Ask for actions to be carried out."""
+        for work in works:
+            heapq.heappush(self._lanes[work.lane].queue, (-work.depth, next(self._order), work))
 
-    def keep(self, layer: str, indexes: Iterable[int]) -> None:
-        """Record splits whose results are kept from before."""
-        reason = "kept from before"
-        self._ledger.keep(self._program.space, self._program.run, layer, indexes, self._epoch, reason)
+    def waiting_reason(self, lane: str) -> str:
+        """Say in one sentence what an action that is asked for now waits for."""
+        holders = [str(key.action) for key in itertools.islice(self.live, 4)]
+        return admission.waiting_reason(self._lanes[lane].session.capacity, holders)
+
+    def dismiss(self, work: Work, grace: float) -> bool:
+        """Give up an action that nobody needs any more; tells whether it had not started, so that no end follows."""
+        key = self._running.get(work.key)
+        if key is not None:
+            self.stop(key, grace)
+            return False
+        work.dropped = True
+        self._ledger.settle(work.key, self.epoch, State.CANCELLED, "its caller needs it no more", time.time())
+        return True
 
     def drop_waiting(self) -> list[Settled]:
         """Give up all that has not started."""
-        waiting = [*self._again, *(entry[2] for entry in self._delayed)]
+        waiting = [entry[2] for entry in self._delayed]
+        works: list[Work] = []
+        for lane in self._lanes.values():
+            waiting += lane.again
+            works += [entry[2] for entry in sorted(lane.queue, key=operator.itemgetter(0, 1))]
+            lane.again.clear()
+            lane.queue.clear()
+        self._delayed.clear()
         for item in waiting:
             if item.close is not None:
                 item.close()
-        dropped = [(item.layer, item.index, item.number - 1) for item in waiting]
-        dropped += [(layer, index, 0) for layer, index, _ in self._queue]
-        self._again.clear()
-        self._delayed.clear()
-        self._queue.clear()
+        dropped = [self._dropped(item.work, item.number - 1) for item in waiting if not item.work.dropped]
+        return dropped + [self._dropped(work, 0) for work in works if not work.dropped]
+
+    def _dropped(self, work: Work, number: int) -> Settled:
         now = time.time()
-        for layer, index, _ in dropped:
-            self._ledger.settle(self._action(layer, index), self._epoch, State.CANCELLED, "the run stopped", now)
-        return [Settled(layer, index, number, now, cancelled=True) for layer, index, number in dropped]
+        self._ledger.settle(work.key, self.epoch, State.CANCELLED, "the run stopped", now)
+        return Settled(work, number, now, cancelled=True)
+
+    def idle(self, key: AttemptKey, *, idle: bool) -> None:
+        """Say whether an attempt only waits for actions that it has called."""
+        live = self.live.get(key)
+        if live is not None and live.idle is not idle:
+            live.idle = idle
+            self._lanes[live.waiting.work.lane].busy += -1 if idle else 1
+
+    def stop(self, key: AttemptKey, grace: float) -> None:
+        """Stop an attempt, as its caller needs it no more."""
+        live = self.live.get(key)
+        if live is not None:
+            live.cause = live.cause or Outcome.CANCELLED
+            self._lanes[live.waiting.work.lane].session.stop(key, grace)
 
     def cancel(self, grace: float) -> None:
         """Stop all that runs."""
-        for key, live in self.live.items():
-            live.cause = live.cause or Outcome.CANCELLED
-            self._session.stop(key, grace)
+        for key in list(self.live):
+            self.stop(key, grace)
 
     def start_ready(self) -> list[Settled]:
         """Start what may start now.
@@ -158,25 +211,24 @@ class Actions:
             Actions whose submission hooks raised.
         """
         failed: list[Settled] = []
-        ready: list[tuple[Live, Request]] = []
         self._wake_delayed()
-        while admission.free_slots(len(self.live), self._session.capacity) and (self._queue or self._again):
-            waiting = self._next()
-            try:
-                ready.append(self._submit(waiting))
-            except Exception as error:
-                failed.append(self._unsubmitted(waiting, error))
-        if ready:
-            self._ledger.flush()
+        for lane in self._lanes.values():
+            ready: list[tuple[Live, Request]] = []
+            for _ in range(lane.free()):
+                if not lane.queue and not lane.again:
+                    break
+                waiting = lane.next()
+                if waiting.work.dropped:
+                    continue
+                try:
+                    ready.append(self._submit(waiting, lane))
+                except Exception as error:
+                    failed.append(self._unsubmitted(waiting, error))
+            if ready and not lane.session.inside:
+                self._ledger.flush()
             for live, request in ready:
-                self._start(live, request)
+                self._start(live, request, lane.session)
         return failed
-
-    def _next(self) -> Waiting:
-        if self._again:
-            return self._again.popleft()
-        layer, index, splits = self._queue.popleft()
-        return Waiting(layer, index, splits, 1, Tries(), None, None)
 
     def _wake_delayed(self) -> None:
         now = time.monotonic()
@@ -185,24 +237,31 @@ class Actions:
             if waiting.close is not None:
                 waiting.close()
                 waiting.close = None
-            self._again.append(waiting)
+            self._lanes[waiting.work.lane].again.append(waiting)
 
-    def _submit(self, waiting: Waiting) -> tuple[Live, Request]:
-        layer, index, number = waiting.layer, waiting.index, waiting.number
-        submission = self._program.submit(layer, index, waiting.splits, number, waiting.memory)
-        key = AttemptKey(self._action(layer, index), number, self._epoch)
+    def _submit(self, waiting: Waiting, lane: Lane) -> tuple[Live, Request]:
+        work, number = waiting.work, waiting.number
+        submission = work.submit(number, waiting.memory)
+        action = work.key
+        key = AttemptKey(action, number, self.epoch)
         live = Live(waiting, submission, time.time(), None)
         self.live[key] = live
-        log = self._logs.follow(key, waiting.splits)
+        self._running[action] = key
+        lane.busy += 1
+        log = self._logs.follow(key, work.label, work.splits)
         self._ledger.start(key, live.started, log)
-        manifest = f"{self._folder}/{layer}.{index}.{self._epoch}.{number}.manifest"
+        manifest = f"{self._folder}/{action.name}.{action.index}.{self.epoch}.{number}.manifest"
         resources, placement = submission.resources, submission.placement
-        return live, Request(key, submission.payload, submission.env, resources, log, manifest, placement)
+        door = None if lane.session.inside else self._desk.admit(key)
+        request = Request(
+            key, submission.payload, submission.env, resources, log, manifest, placement, submission.entry, door
+        )
+        return live, request
 
-    def _start(self, live: Live, request: Request) -> None:
-        self._session.start(request)
+    def _start(self, live: Live, request: Request, session: Session) -> None:
+        session.start(request)
         live.submission.close()
-        if not self._session.tells_start:
+        if not session.tells_start:
             self._begin(request.key, live)
 
     def started(self, started: Started) -> None:
@@ -220,23 +279,22 @@ class Actions:
         timeout = live.submission.timeout
         if timeout is not None:
             heapq.heappush(self._deadlines, (time.monotonic() + timeout, next(self._order), key))
-        self._observer.attempt_started(key.action.name, key.action.index, key.number)
+        self._observer.attempt_started(live.waiting.work.label, key.action.index, key.number)
 
     def _unsubmitted(self, waiting: Waiting, error: Exception) -> Settled:
-        where = Failed(
-            layer=waiting.layer,
-            index=waiting.index,
-            splits=waiting.splits,
+        work = waiting.work
+        failed = Failed(
+            layer=work.key.name,
+            index=work.key.index,
+            where=work.title(),
             attempts=waiting.number - 1,
             error=error,
             reason="a submission hook raised",
             traceback=users_traceback(error),
         )
-        self._ledger.settle(
-            self._action(waiting.layer, waiting.index), self._epoch, State.FAILED, _line(error), time.time()
-        )
-        self._program.settled(waiting.layer, waiting.index)
-        return Settled(waiting.layer, waiting.index, waiting.number, time.time(), failed=where)
+        self._ledger.settle(work.key, self.epoch, State.FAILED, _line(error), time.time())
+        work.settled()
+        return Settled(work, waiting.number, time.time(), failed=failed)
 
     def time_out(self, grace: float) -> None:
         """Stop the attempts whose time is over."""
@@ -246,7 +304,7 @@ class Actions:
             live = self.live.get(key)
             if live is not None and live.cause is None:
                 live.cause = Outcome.TIMED_OUT
-                self._session.stop(key, grace)
+                self._lanes[live.waiting.work.lane].session.stop(key, grace)
 
     def patience(self) -> float | None:
         """Tell in how many seconds something is due; None if nothing is."""
@@ -262,6 +320,11 @@ class Actions:
         live = self.live.pop(ended.key, None)
         if live is None:
             return None
+        work = live.waiting.work
+        del self._running[work.key]
+        if not live.idle:
+            self._lanes[work.lane].busy -= 1
+        self._desk.dismiss(ended.key)
         self._logs.leave(ended.key)
         ended = _with_cause(ended, live)
         now = time.time()
@@ -270,18 +333,15 @@ class Actions:
         state = State.SUCCEEDED if succeeded else State.CANCELLED if cancelled else State.FAILED
         detail = _outcome_text(ended)
         self._ledger.finish(ended.key, state, detail, now, ended.cpu, ended.memory)
-        waiting = live.waiting
         if succeeded:
-            self._program.settled(waiting.layer, waiting.index)
-            self._observer.attempt_ended(waiting.layer, waiting.index, State.SUCCEEDED, final=True)
-            return Settled(waiting.layer, waiting.index, waiting.number, live.started, ended.manifest)
+            work.settled()
+            self._observer.attempt_ended(work.label, work.key.index, State.SUCCEEDED, final=True)
+            return Settled(work, live.waiting.number, live.started, ended.manifest)
         return self._after_failure(ended, live, detail, state)
 
     def committed(self, settled: Settled, detail: str | None) -> None:
         """Record that a success is committed."""
-        self._ledger.settle(
-            self._action(settled.layer, settled.index), self._epoch, State.SUCCEEDED, detail, time.time()
-        )
+        self._ledger.settle(settled.work.key, self.epoch, State.SUCCEEDED, detail, time.time())
 
     def _after_failure(self, ended: Ended, live: Live, detail: str, state: State) -> Settled | None:
         waiting = live.waiting
@@ -303,40 +363,47 @@ class Actions:
         return self._give_up(ended, live, decision, detail, state, None)
 
     def _retry(self, waiting: Waiting, decision: Again) -> None:
-        close = self._program.retrying(waiting.layer, waiting.index)
+        work = waiting.work
+        close = work.retrying()
         again = waiting.replace(
             number=waiting.number + 1, tries=decision.tries, memory=decision.memory or waiting.memory, close=close
         )
         heapq.heappush(self._delayed, (time.monotonic() + decision.delay, next(self._order), again))
         reason = f"waits {decision.delay:.2f} s to try again: {decision.reason}"
-        action = self._action(waiting.layer, waiting.index)
-        self._ledger.settle(action, self._epoch, State.WAITING, reason, time.time())
+        action = work.key
+        self._ledger.settle(action, self.epoch, State.WAITING, reason, time.time())
         self._ledger.event(action.space, action.run, "retry", reason, action.name, action.index)
-        self._observer.attempt_ended(waiting.layer, waiting.index, State.FAILED, final=False)
-        self._observer.retrying(waiting.layer, waiting.index, decision.delay, decision.reason)
+        self._observer.attempt_ended(work.label, action.index, State.FAILED, final=False)
+        self._observer.retrying(work.label, action.index, decision.delay, decision.reason)
 
     def _give_up(
         self, ended: Ended, live: Live, decision: GiveUp, detail: str, state: State, hook_error: Exception | None
     ) -> Settled:
         waiting = live.waiting
-        self._ledger.settle(self._action(waiting.layer, waiting.index), self._epoch, state, detail, time.time())
-        self._program.settled(waiting.layer, waiting.index)
-        self._observer.attempt_ended(waiting.layer, waiting.index, state, final=True)
-        settled = Settled(waiting.layer, waiting.index, waiting.number, live.started, ended.manifest)
+        work, number = waiting.work, waiting.number
+        self._ledger.settle(work.key, self.epoch, state, detail, time.time())
+        work.settled()
+        self._observer.attempt_ended(work.label, work.key.index, state, final=True)
+        settled = Settled(work, number, live.started, ended.manifest)
         if state is State.CANCELLED:
             return settled.replace(cancelled=True)
-        failure = ended.manifest.failure if ended.manifest is not None else None
-        traceback = failure.traceback if failure is not None else ""
-        bare = Failed(waiting.layer, waiting.index, waiting.splits, waiting.number, ValueError(), decision.reason, "")
         if hook_error is not None:
             error: BaseException = hook_error
             traceback = users_traceback(hook_error)
         else:
-            error = exception_of(ended, f"{bare.where()}, attempt {waiting.number}")
-        return settled.replace(failed=bare.replace(error=error, traceback=traceback))
-
-    def _action(self, layer: str, index: int) -> ActionKey:
-        return ActionKey(self._program.space, self._program.run, layer, index)
+            failure = ended.manifest.failure if ended.manifest is not None else None
+            traceback = failure.traceback if failure is not None else ""
+            error = exception_of(ended, f"{work.title()}, attempt {number}")
+        failed = Failed(
+            layer=work.key.name,
+            index=work.key.index,
+            where=work.title(),
+            attempts=number,
+            error=error,
+            reason=decision.reason,
+            traceback=traceback,
+        )
+        return settled.replace(failed=failed)
 
 
 def _with_cause(ended: Ended, live: Live) -> Ended:

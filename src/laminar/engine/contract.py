@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from laminar.core.plan import Node
+    from laminar.model.action import EntryRef
+    from laminar.model.ids import ActionKey
     from laminar.model.placement import Placement
     from laminar.model.states import State
 
@@ -28,6 +30,7 @@ class Submission(Value, frozen=True):
         retry: What to do if it fails.
         timeout: Seconds it may run.
         close: To be called once it has been handed to the executor.
+        entry: What runs it, if that is another entry than the run's.
     """
 
     payload: Any
@@ -37,6 +40,23 @@ class Submission(Value, frozen=True):
     retry: Retry
     timeout: float | None
     close: Callable[[], None]
+    entry: EntryRef | None = None
+
+
+class Book(ABC):
+    """What is kept of a run as a whole, beside its results."""
+
+    @abstractmethod
+    def begun(self) -> bool:
+        """Tell whether the run can be gone on with."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any] | None:
+        """Read the state of the run; None if it has none."""
+
+    @abstractmethod
+    def write_state(self, state: Mapping[str, Any]) -> None:
+        """Write the state of the run."""
 
 
 class Program(ABC):
@@ -68,33 +88,58 @@ class Program(ABC):
         """Give a fingerprint of what a split is given by its foreach."""
 
     @abstractmethod
-    def submit(self, layer: str, index: int, splits: int, number: int, memory: float | None) -> Submission:
-        """Make an attempt ready: runs its submission hooks.
+    def work(self, layer: str, index: int, splits: int) -> Work:
+        """Give a split as an action to carry out."""
+
+
+class Work(ABC):
+    """An action to carry out: a split of a layer, or a call of a task. Its methods may run user code, which may raise.
+
+    Attributes:
+        key: Its name.
+        label: What it is an action of, as people call it: the layer, or the task.
+        splits: How many actions of that name and label there are.
+        lane: Name of the session that its attempts run in.
+        depth: How deep below the first actions of the run it was called; what is deeper starts first.
+        dropped: Whether nobody needs it any more, so that no attempt of it starts.
+    """
+
+    key: ActionKey
+    label: str
+    splits: int = 1
+    lane: str = ""
+    depth: int = 0
+    dropped: bool = False
+
+    @abstractmethod
+    def title(self) -> str:
+        """Name it for people, in a sentence."""
+
+    @abstractmethod
+    def submit(self, number: int, memory: float | None) -> Submission:
+        """Make an attempt ready: runs submission hooks.
 
         Args:
-            layer: The layer.
-            index: Which split.
-            splits: Of how many.
             number: Which try.
             memory: Megabytes that it must have, if a memory kill has shown that.
         """
 
     @abstractmethod
-    def retrying(self, layer: str, index: int) -> Callable[[], None]:
+    def retrying(self) -> Callable[[], None]:
         """Run the set-up of the retry hooks; gives their tear-down."""
 
     @abstractmethod
-    def settled(self, layer: str, index: int) -> None:
-        """Hear that a split will have no more attempts."""
+    def settled(self) -> None:
+        """Hear that there will be no more attempts."""
 
 
 class Failed(Value, frozen=True):
-    """A layer or split that failed for good.
+    """A layer or an action that failed for good.
 
     Attributes:
-        layer: The layer.
+        layer: The layer; of a task, the name of the action.
         index: Which split; None if a hook of the whole layer raised.
-        splits: Of how many.
+        where: Its name for people.
         attempts: How many attempts there were.
         error: The exception for the caller.
         reason: Why it was not tried again.
@@ -103,18 +148,11 @@ class Failed(Value, frozen=True):
 
     layer: str
     index: int | None
-    splits: int | None
+    where: str
     attempts: int
     error: BaseException
     reason: str
     traceback: str
-
-    def where(self) -> str:
-        """Name the place for people."""
-        if self.index is None or self.splits is None:
-            return f"layer {self.layer}"
-        split = f", split {self.index} of {self.splits}" if self.splits > 1 else ""
-        return f"layer {self.layer}{split}"
 
 
 class Reuse(Value, frozen=True):
@@ -173,6 +211,9 @@ class Observer:
 
     def layer_settled(self, layer: str, state: State, reason: str | None, seconds: float) -> None:
         """A layer is finished, skipped or failed."""
+
+    def called(self, task: str) -> None:
+        """A running action has called a task; the attempts of it go by that name."""
 
     def attempt_started(self, layer: str, index: int, number: int) -> None:
         """An attempt has started."""

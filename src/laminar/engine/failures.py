@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from laminar.data.serde import pickled
+from laminar.data.serde.failures import revive
 from laminar.errors import (
     AttemptError,
     AttemptExitedError,
@@ -10,14 +10,13 @@ from laminar.errors import (
     AttemptLostError,
     AttemptTimeoutError,
     OutOfMemoryError,
-    RemoteError,
     RunAbortedError,
 )
 from laminar.model.states import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from laminar.model.action import Ended, Failure
+    from laminar.model.action import Ended
 
 
 def exception_of(ended: Ended, where: str) -> BaseException:
@@ -31,7 +30,7 @@ def exception_of(ended: Ended, where: str) -> BaseException:
         The user's own exception with the remote traceback in its notes, or one of laminar's for an end without one.
     """
     if ended.manifest is not None and ended.manifest.failure is not None:
-        return exception_of_failure(ended.manifest.failure, where)
+        return revive(ended.manifest.failure, where)
     if ended.error is not None:
         ended.error.add_note(f"It was to run {where}.")
         return ended.error
@@ -62,22 +61,3 @@ def _without_result(ended: Ended, where: str) -> BaseException:
             return RunAbortedError(detail)
         case _:
             return AttemptError(detail)
-
-
-def exception_of_failure(failure: Failure, where: str) -> BaseException:
-    """Make the user's own exception again, with the remote traceback in its notes."""
-    error: BaseException | None = None
-    if failure.pickled is not None:
-        try:
-            error = pickled.loads(failure.pickled)
-        except Exception:
-            error = None  # its class is not there in this process; its words are
-    if error is None:
-        remote = RemoteError(f"{failure.type_name}: {failure.message}")
-        remote.type_name = failure.type_name
-        error = remote
-    if failure.traceback:
-        error.add_note(f"Raised in {where}:\n{failure.traceback.rstrip()}")
-    else:
-        error.add_note(f"Raised in {where}.")
-    return error

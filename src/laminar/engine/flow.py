@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import queue
 import time
 
 from laminar.core.plan import CancelAll, Decide, Finish, Launch, Plan, Skip
 from laminar.data.archives import SplitRecord
-from laminar.engine.contract import Failed, Summary
+from laminar.engine.contract import Failed
+from laminar.engine.driver import Driver
 from laminar.engine.fingerprints import inputs
 from laminar.engine.joins import Joins
 from laminar.errors import DataError
-from laminar.model.action import Ended, Interrupt, Notice, SessionLost, Started
-from laminar.model.ids import ActionKey
 from laminar.model.states import State
 from laminar.model.tracebacks import users_traceback
 
@@ -22,85 +20,74 @@ if TYPE_CHECKING:
 
     from laminar.core.plan import Command
     from laminar.data.archives import Archives
-    from laminar.engine.actions import Actions, Settled
-    from laminar.engine.contract import Observer, Program
+    from laminar.engine.actions import Settled
+    from laminar.engine.contract import Program
+    from laminar.engine.driver import Parts
     from laminar.engine.fingerprints import Fingerprints
-    from laminar.engine.logs import Logs
     from laminar.engine.reuse import Reuser
-    from laminar.ledger.sql import Ledger
-    from laminar.model.action import Event
-
-#: Seconds between looks at logs and at requests from outside, while nothing else happens.
-GLANCE = 0.1
 
 
-class FlowRun:
-    """One run under one holder, from the first command to the last."""
+class FlowRun(Driver):
+    """One run of a flow under one holder."""
 
     def __init__(
         self,
+        parts: Parts,
         program: Program,
         plan: Plan,
-        actions: Actions,
         archives: Archives,
-        ledger: Ledger,
-        logs: Logs,
-        observer: Observer,
         fingerprints: Fingerprints,
         reuser: Reuser | None,
     ) -> None:
         """Take the parts.
 
         Args:
+            parts: What every driver works with.
             program: The flow.
             plan: Decides.
-            actions: Runs splits.
             archives: Where results are committed.
-            ledger: Where it is recorded.
-            logs: Follows output.
-            observer: Is told.
             fingerprints: Tells what layers have made.
             reuser: Finds what an earlier holder has committed; None for a new run.
         """
+        super().__init__(parts)
         self._program = program
         self._plan = plan
-        self._actions = actions
+        self._actions = parts.actions
         self._archives = archives
-        self._ledger = ledger
-        self._logs = logs
-        self._observer = observer
+        self._ledger = parts.ledger
+        self._observer = parts.observer
         self._fingerprints = fingerprints
         self._reuser = reuser
         self._needs: dict[str, str] = {}
         self._joins: dict[str, Joins] = {}
         self._began: dict[str, float] = {}
         self._layers: dict[str, tuple[str, float]] = {}
-        self._stamp = ledger.stamp()
-        self._grace = 0.0
-        self._next_glance = 0.0
-        self.failures: list[Failed] = []
-        self.stopped: str | None = None
 
-    def drive(self, events: queue.SimpleQueue[Event], grace: float) -> None:
-        """Run until the plan is over.
-
-        Args:
-            events: What executors and signals deliver.
-            grace: Seconds that an attempt has to end by itself when it is stopped.
-        """
-        self._grace = grace
+    def begin(self) -> None:
+        """Ask for the layers that need no others."""
+        nodes = self._program.nodes()
+        if self._reuser is not None:
+            self._observer.reuse_planned(self._reuser.preview(list(nodes)))
         self._note_waiting()
         self._carry_out(self._plan.start())
-        while not self._plan.over:
-            self._start()
-            self._ledger.flush()
-            if self._plan.over:
-                break
-            self._take(events)
-            self._actions.time_out(self._grace)
-            if time.monotonic() >= self._next_glance:
-                self._glance()
-        self._ledger.flush()
+
+    @property
+    def over(self) -> bool:
+        """Whether the plan is carried out."""
+        return self._plan.over
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether all layers have succeeded, or were skipped."""
+        return self._plan.succeeded
+
+    def stop(self, reason: str) -> None:
+        """Start nothing more, and stop what runs."""
+        self._carry_out(self._plan.stop(reason))
+
+    def layers(self) -> tuple[tuple[str, str, float], ...]:
+        """Give the state and duration of each layer, in the order of the graph."""
+        return tuple((name, *self._layers.get(name, ("not run", 0.0))) for name in self._plan.phases)
 
     def _note_waiting(self) -> None:
         """Record what each layer waits for, so that who looks at the run sees layers that are not begun."""
@@ -111,96 +98,35 @@ class FlowRun:
                 reason = f"waits for {', '.join(needs)}"
                 self._ledger.group(self._program.space, self._program.run, layer, State.WAITING, reason=reason)
 
-    def summary(self, epoch_started: float, where: str) -> Summary:
-        """Say how it ended."""
-        if self.stopped is not None:
-            state = State.CANCELLED
-        else:
-            state = State.SUCCEEDED if self._plan.succeeded else State.FAILED
-        return Summary(
-            space=self._program.space,
-            run=self._program.run,
-            state=state,
-            seconds=time.monotonic() - epoch_started,
-            failures=tuple(self.failures),
-            stopped=self.stopped,
-            layers=tuple((name, *self._layers.get(name, ("not run", 0.0))) for name in self._plan.phases),
-            where=where,
-        )
-
     # Events
 
     def _start(self) -> None:
-        if self._plan.stopping is not None:
-            for settled in self._actions.drop_waiting():
-                self._plan.split_dropped(settled.layer, settled.index)
-            return
-        for settled in self._actions.start_ready():
+        if self._plan.stopping is None:
+            super()._start()
+        else:
+            self._drop_waiting()
+
+    def _drop_waiting(self) -> None:
+        for settled in self._actions.drop_waiting():
             self._settle(settled)
 
-    def _take(self, events: queue.SimpleQueue[Event]) -> None:
-        """Wait for the next event, and take all that are there."""
-        patience = self._actions.patience()
-        patience = GLANCE if patience is None else min(patience, GLANCE)
-        try:
-            event = events.get(timeout=patience)
-        except queue.Empty:
-            return
-        while True:
-            self._handle(event)
-            try:
-                event = events.get_nowait()
-            except queue.Empty:
-                return
-
-    def _glance(self) -> None:
-        self._next_glance = time.monotonic() + GLANCE
-        self._logs.poll()
-        self._observer.tick()
-        stamp = self._ledger.stamp()
-        if stamp != self._stamp:
-            self._stamp = stamp
-            reason = self._ledger.requested(self._program.space, self._program.run, "abort")
-            if reason is not None and self.stopped is None:
-                self._interrupt(Interrupt(reason))
-
-    def _handle(self, event: Event) -> None:
-        if isinstance(event, Ended):
-            settled = self._actions.ended(event)
-            if settled is not None:
-                self._settle(settled)
-        elif isinstance(event, Started):
-            self._actions.started(event)
-        elif isinstance(event, Notice):
-            self._observer.notice(event.text)
-        elif isinstance(event, Interrupt):
-            self._interrupt(event)
-        elif isinstance(event, SessionLost):
-            self.failures.append(Failed("", None, None, 0, event.error, "no attempt can run", ""))
-            self._plan.stop(str(event.error))
-
-    def _interrupt(self, event: Interrupt) -> None:
-        self.stopped = self.stopped or event.reason
-        self._observer.notice(f"stopping: {event.reason}")
-        self._ledger.event(self._program.space, self._program.run, "stop", event.reason)
-        if event.now:
-            self._grace = 0.0
-        self._carry_out(self._plan.stop(event.reason))
-
-    def _settle(self, settled: Settled) -> None:
-        layer, index = settled.layer, settled.index
+    def settle(self, settled: Settled) -> None:
+        """Take the end of a split."""
+        key = settled.work.key
+        layer, index = key.name, key.index
         if settled.failed is not None:
             if settled.manifest is not None and settled.manifest.outputs:
-                self._archives.write_outputs(self._key(layer, index), settled.manifest.outputs)
+                self._archives.write_outputs(key, settled.manifest.outputs)
             self._fail(settled.failed)
-            self._carry_out(self._plan.split_failed(layer, index, settled.failed.where()))
+            self._carry_out(self._plan.split_failed(layer, index, settled.failed.where))
         elif settled.cancelled:
             self._plan.split_dropped(layer, index)
         else:
             self._commit(settled)
 
     def _commit(self, settled: Settled) -> None:
-        layer, index = settled.layer, settled.index
+        key = settled.work.key
+        layer, index = key.name, key.index
         manifest = settled.manifest
         assert manifest is not None
         caught = manifest.caught
@@ -214,11 +140,12 @@ class FlowRun:
             caught=caught_text,
         )
         try:
-            self._archives.commit(self._key(layer, index), record)
+            self._archives.commit(key, record)
         except DataError as error:
-            failed = Failed(layer, index, None, settled.attempt, error, "its result could not be committed", "")
+            why = "its result could not be committed"
+            failed = Failed(layer, index, settled.work.title(), settled.attempt, error, why, "")
             self._fail(failed)
-            self._carry_out(self._plan.split_failed(layer, index, failed.where()))
+            self._carry_out(self._plan.split_failed(layer, index, failed.where))
             return
         self._actions.committed(settled, None if caught_text is None else f"caught {caught_text}")
         if caught_text is not None:
@@ -229,7 +156,7 @@ class FlowRun:
     def _fail(self, failed: Failed) -> None:
         self.failures.append(failed)
         layer = failed.layer
-        reason = f"{failed.where()}: {type(failed.error).__name__}: {failed.error}"[:500]
+        reason = f"{failed.where}: {type(failed.error).__name__}: {failed.error}"[:500]
         self._end_layer(layer, State.FAILED, reason)
         self._ledger.event(self._program.space, self._program.run, "failure", reason, layer, failed.index)
 
@@ -249,9 +176,8 @@ class FlowRun:
                 case Finish():
                     pending += self._finish(command)
                 case CancelAll():
-                    for settled in self._actions.drop_waiting():
-                        self._plan.split_dropped(settled.layer, settled.index)
-                    self._actions.cancel(self._grace)
+                    self._drop_waiting()
+                    self._actions.cancel(self.grace)
 
     def _attempt(self, layer: str, act: Callable[[str], list[Command]]) -> list[Command]:
         """Do something that runs user code; what it raises is a failure of the layer."""
@@ -259,7 +185,7 @@ class FlowRun:
             return act(layer)
         except Exception as error:
             why = "a hook or the count of its splits raised"
-            self._fail(Failed(layer, None, None, 0, error, why, users_traceback(error)))
+            self._fail(Failed(layer, None, f"layer {layer}", 0, error, why, users_traceback(error)))
             return self._plan.layer_failed(layer, f"layer {layer}")
 
     def _decide(self, layer: str) -> list[Command]:
@@ -288,7 +214,8 @@ class FlowRun:
         self._ledger.group(space, run, layer, State.RUNNING, size=splits, started=time.time())
         indexes = list(kept)
         if indexes:
-            self._actions.keep(layer, indexes)
+            epoch = self._actions.epoch
+            self._ledger.keep(space, run, layer, indexes, epoch, "kept from before")
         self._observer.layer_started(layer, splits, len(indexes))
 
     def _skip(self, command: Skip) -> None:
@@ -298,7 +225,10 @@ class FlowRun:
         self._end_layer(command.layer, State.SKIPPED, command.reason)
 
     def _launch(self, command: Launch) -> None:
-        self._actions.request(command.layer, command.indexes, command.splits)
+        layer, indexes = command.layer, list(command.indexes)
+        reason = self._actions.waiting_reason("")
+        self._ledger.wait(self._program.space, self._program.run, layer, indexes, self._actions.epoch, reason)
+        self._actions.request(self._program.work(layer, index, command.splits) for index in indexes)
 
     def _finish(self, command: Finish) -> list[Command]:
         layer = command.layer
@@ -319,6 +249,3 @@ class FlowRun:
         space, run = self._program.space, self._program.run
         self._ledger.group(space, run, layer, state, reason=reason, ended=time.time())
         self._observer.layer_settled(layer, state, reason, seconds)
-
-    def _key(self, layer: str, index: int) -> ActionKey:
-        return ActionKey(self._program.space, self._program.run, layer, index)

@@ -26,12 +26,18 @@ class Logs:
         self._observer = observer
         self._followed: dict[AttemptKey, _Follower] = {}
 
-    def follow(self, key: AttemptKey, splits: int) -> str:
-        """Name the log of an attempt that is about to start, and follow it."""
+    def follow(self, key: AttemptKey, label: str, splits: int) -> str:
+        """Name the log of an attempt that is about to start, and follow it.
+
+        Args:
+            key: The attempt.
+            label: What it is an attempt of, as people call it.
+            splits: How many actions of that label there are.
+        """
         action = key.action
         folder = f"{self._folder}/{action.space}/{action.run}/{action.name}"
         path = f"{folder}/{action.index}.{key.epoch}.{key.number}.log"
-        self._followed[key] = _Follower(path, splits)
+        self._followed[key] = _Follower(path, label, splits)
         return path
 
     def poll(self) -> None:
@@ -47,11 +53,12 @@ class Logs:
 
     def _tell(self, key: AttemptKey, follower: _Follower, lines: list[str]) -> None:
         for line in lines:
-            self._observer.line(key.action.name, key.action.index, follower.splits, line)
+            self._observer.line(follower.label, key.action.index, follower.splits, line)
 
 
 class _Follower:
-    def __init__(self, path: str, splits: int) -> None:
+    def __init__(self, path: str, label: str, splits: int) -> None:
+        self.label = label
         self.splits = splits
         self._path = path
         self._handle = -1

@@ -6,12 +6,12 @@ from abc import ABC, abstractmethod
 
 from laminar.errors import FlowError
 from laminar.host.machine import cores
-from laminar.model.policies import positive
+from laminar.model.amounts import positive
 from laminar.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from typing import Any, Protocol
 
     from laminar.model.action import EntryRef, Event, Manifest, Request
@@ -81,6 +81,8 @@ class Host(Value, frozen=True):
         packaging: Makes images and bundles.
         held: Tells whether a scheduler that is alive holds a run: by its flow and its id.
         tell: Takes a line for people, from any thread.
+        call_async: Runs an attempt on the running event loop and gives its manifest.
+        task_factory: Makes the tasks of an event loop that attempts run on.
     """
 
     deliver: Callable[[Event], None]
@@ -96,6 +98,8 @@ class Host(Value, frozen=True):
     packaging: Packaging | None = None
     held: Callable[[str, str], bool] = lambda space, run: False  # noqa: ARG005
     tell: Callable[[str], None] = lambda line: None  # noqa: ARG005
+    call_async: Callable[[Request], Awaitable[Manifest]] | None = None
+    task_factory: Any = None
 
 
 class Session(ABC):
@@ -105,6 +109,8 @@ class Session(ABC):
     capacity: int
     #: Whether it delivers :class:`Started` when an attempt runs, which is later than when it was asked to start it.
     tells_start: bool = False
+    #: Whether attempts run inside the scheduler's process, so that they end with it and nothing of them is to be found.
+    inside: bool = False
 
     @abstractmethod
     def start(self, request: Request) -> None:

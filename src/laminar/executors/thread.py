@@ -43,6 +43,8 @@ class Thread(Executor):
 class ThreadSession(Session):
     """Threads that take requests from one queue."""
 
+    inside = True
+
     def __init__(self, host: Host, capacity: int) -> None:
         """Start without threads."""
         self.capacity = capacity

@@ -7,7 +7,10 @@ import pickle
 from contextlib import suppress
 
 from laminar import settings
+from laminar.data.journal import SPACE
 from laminar.data.serde import pickled
+from laminar.data.serde.failures import describe
+from laminar.data.values import Values
 from laminar.errors import FlowError, UnpicklableArtifactError
 from laminar.flows.accessor import Accessor
 from laminar.flows.annotations import asked_for
@@ -15,7 +18,6 @@ from laminar.flows.hooks import Contexts, Kind
 from laminar.flows.layer import Binding, bind, binding_of
 from laminar.model.action import Entry, Manifest, Output
 from laminar.model.value import Value
-from laminar.worker.failures import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +103,9 @@ class LayerEntry(Entry):
     def __init__(self, execution: ExecutionContract) -> None:
         """Remember the execution."""
         self._execution = execution
-        self._artifacts = execution.flow.configuration.datastore.artifacts(execution.flow.name)
+        datastore = execution.flow.configuration.datastore
+        self._artifacts = datastore.artifacts(execution.flow.name)
+        self.values = Values(datastore.artifacts(SPACE))
         self._asks: dict[str, tuple[str, ...]] = {}
         self._hooks: dict[str, list[Callable[..., Any]]] = {}
 

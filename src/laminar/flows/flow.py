@@ -7,9 +7,6 @@ import os
 from laminar.core.plan import Node
 from laminar.errors import FlowError, nearest
 from laminar.executors.contract import Executor
-from laminar.executors.docker import Docker
-from laminar.executors.process import Process
-from laminar.executors.thread import Thread
 from laminar.flows import hooks
 from laminar.flows.annotations import asked_for
 from laminar.flows.configurations import Catch, Container, ForEach, configure
@@ -20,6 +17,7 @@ from laminar.flows.layer import Layer, Parameters, Registration
 from laminar.flows.registry import merge
 from laminar.flows.schedulers import Scheduler
 from laminar.model.policies import Resources, Retry, Timeout
+from laminar.runs.places import executor
 from laminar.worker import assignment, child
 from laminar.worker.assignment import Reached
 
@@ -33,7 +31,6 @@ if TYPE_CHECKING:
     LayerT = TypeVar("LayerT", bound=Layer)
 
 PARAMETERS = Parameters.__name__
-EXECUTORS: dict[str, type[Executor]] = {"docker": Docker, "process": Process, "thread": Thread}
 _PARAMETERS = Registration(Parameters, configure(PARAMETERS, None, None, None, None, None, None))
 #: The flows that were made in this process, newest last, so that the command line finds how a file configures them.
 made: list[Flow] = []
@@ -373,9 +370,7 @@ class Flow:
 
 def _default_executor() -> Executor:
     name = os.environ.get("LAMINAR_EXECUTOR", "process")
-    if name.lower() not in EXECUTORS:
-        raise FlowError(f"LAMINAR_EXECUTOR={name!r} is no executor.{nearest(name.lower(), EXECUTORS)}")
-    return EXECUTORS[name.lower()]()
+    return executor(name, f"LAMINAR_EXECUTOR={name!r}")
 
 
 def _refuse_circle(flow: str, dependencies: Mapping[str, set[str]]) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from laminar.core.plan import Plan
 from laminar.data.archives import SplitRecord
 from laminar.data.serde import pickled
-from laminar.engine.contract import Program, Submission
+from laminar.engine.contract import Book, Program, Submission, Work
 from laminar.engine.fingerprints import Fingerprints, inputs
-from laminar.flows import source
+from laminar.engine.flow import FlowRun
+from laminar.engine.reuse import Reuser
 from laminar.flows.annotations import asked_for
 from laminar.flows.entry import LayerEntry, Split, packed, store
 from laminar.flows.foreach import Grid, grid_of
 from laminar.flows.hooks import Contexts, Kind
 from laminar.flows.layer import Binding, Layer, Parameters, bind, binding_of
+from laminar.flows.source import locate
 from laminar.model.action import EntryRef, Output, Request
 from laminar.model.ids import ActionKey, AttemptKey
-from laminar.runs import local
+from laminar.runs import local, source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from laminar.core.plan import Node
+    from laminar.data.archives import Archives
+    from laminar.engine.driver import Parts
     from laminar.flows.layer import ExecutionContract
     from laminar.model.code import Code
     from laminar.model.placement import Placement
@@ -53,21 +58,33 @@ def run(
     if not executor.inherits_environment:
         code = code.replace(env=tuple(sorted(datastore.environment().items())))
     program = FlowProgram(execution, dependencies, _packing(entry))
+    layers = LayerEntry(execution)
+
+    def driver(parts: Parts) -> FlowRun:
+        plan = Plan(program.nodes(), cancel_on_failure=scheduler.on_failure == "cancel")
+        fingerprints = Fingerprints(datastore.archives, program.space, program.run)
+        artifacts = datastore.artifacts(flow.name)
+        reuser = Reuser(program, datastore.archives, artifacts, fingerprints) if resume else None
+        return FlowRun(parts, program, plan, datastore.archives, fingerprints, reuser)
+
     order = local.Order(
-        program=program,
-        archives=datastore.archives,
-        artifacts=datastore.artifacts(flow.name),
+        space=program.space,
+        run=program.run,
+        book=RunBook(datastore.archives, program.space, program.run),
+        values=layers.values,
+        blobs=datastore.blobs,
+        driver=driver,
+        layers=list(program.nodes()),
         state_folder=datastore.state_folder(),
-        executor=executor,
+        executors={"": executor},
         code=code,
         entry=entry,
-        call=LayerEntry(execution).call,
+        call=layers.call,
         prepare=(lambda: None) if parameters is None else lambda: write_parameters(execution, parameters),
-        cancel_on_failure=scheduler.on_failure == "cancel",
         grace=scheduler.grace,
         quiet=scheduler.quiet,
         resume=resume,
-        source=source.file_of(flow),
+        source=source.file_of(type(flow).__module__),
         places=program.places(),
         mounts=datastore.folders(),
         server=datastore.server(),
@@ -76,12 +93,34 @@ def run(
     local.run(order)
 
 
+class RunBook(Book):
+    """The state of a run, beside its archives."""
+
+    def __init__(self, archives: Archives, space: str, run: str) -> None:
+        """Name the run."""
+        self._archives = archives
+        self._space = space
+        self._run = run
+
+    def begun(self) -> bool:
+        """Tell whether a layer is finished, or a split committed."""
+        return self._archives.begun(self._space, self._run)
+
+    def state(self) -> dict[str, Any] | None:
+        """Read the state."""
+        return self._archives.state(self._space, self._run)
+
+    def write_state(self, state: Mapping[str, Any]) -> None:
+        """Write the state."""
+        self._archives.write_state(self._space, self._run, state)
+
+
 def _for_other_processes(execution: ExecutionContract) -> tuple[Code, EntryRef]:
     """Tell other processes where the code of a flow is, and what to make of it; nothing if none will ask."""
     flow = execution.flow
     if not flow.configuration.executor.leaves_process:
         return source.NOWHERE, EntryRef(LOADER, None)
-    code, kind = source.locate(flow)
+    code, kind = locate(flow)
     payload = {
         "space": flow.name,
         "run": execution.known_id,
@@ -158,6 +197,10 @@ class FlowProgram(Program):
             grid = self._grids[layer] = grid_of(self._execution, layer, parameters)
         return grid
 
+    def work(self, layer: str, index: int, splits: int) -> Work:
+        """Give a split as an action to carry out."""
+        return SplitWork(self, layer, index, splits)
+
     def submit(self, layer: str, index: int, splits: int, number: int, memory: float | None) -> Submission:
         """Run the submission hooks and take the configuration as they leave it."""
         instance = self._instance(layer, index, splits, number)
@@ -173,7 +216,7 @@ class FlowProgram(Program):
         except BaseException:
             contexts.leave()
             raise
-        timeout = configuration.timeout.seconds if configuration.timeout is not None else None
+        timeout = configuration.timeout.max_runtime if configuration.timeout is not None else None
         return Submission(
             payload=self._pack(Split(layer, index, splits, self._grid(layer).picks(index), configuration)),
             env=self._environment(layer, index, splits, number, configuration.container.env),
@@ -226,6 +269,34 @@ class FlowProgram(Program):
             "LAMINAR_LAYER_SPLITS": str(splits),
             "LAMINAR_LAYER_ATTEMPT": str(number),
         }
+
+
+class SplitWork(Work):
+    """A split, as the engine carries it out."""
+
+    def __init__(self, program: FlowProgram, layer: str, index: int, splits: int) -> None:
+        """Remember which."""
+        self._program = program
+        self.key = ActionKey(program.space, program.run, layer, index)
+        self.label = layer
+        self.splits = splits
+
+    def title(self) -> str:
+        """Name it for people."""
+        split = f", split {self.key.index} of {self.splits}" if self.splits > 1 else ""
+        return f"layer {self.label}{split}"
+
+    def submit(self, number: int, memory: float | None) -> Submission:
+        """Run the submission hooks."""
+        return self._program.submit(self.label, self.key.index, self.splits, number, memory)
+
+    def retrying(self) -> Callable[[], None]:
+        """Run the retry hooks up to their ``yield``."""
+        return self._program.retrying(self.label, self.key.index)
+
+    def settled(self) -> None:
+        """Forget the split."""
+        self._program.settled(self.label, self.key.index)
 
 
 def write_parameters(execution: ExecutionContract, values: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 SCHEMA = """
 CREATE TABLE runs (
@@ -20,6 +20,7 @@ CREATE TABLE groups (
 CREATE TABLE actions (
     space TEXT NOT NULL, run TEXT NOT NULL, name TEXT NOT NULL, idx INTEGER NOT NULL, epoch INTEGER NOT NULL,
     state TEXT NOT NULL, reason TEXT, attempts INTEGER NOT NULL DEFAULT 0, started REAL, ended REAL,
+    task TEXT, parent TEXT, label TEXT,
     PRIMARY KEY (space, run, name, idx)
 ) WITHOUT ROWID;
 CREATE TABLE attempts (
@@ -37,6 +38,15 @@ CREATE TABLE requests (
     space TEXT NOT NULL, run TEXT NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, time REAL NOT NULL,
     PRIMARY KEY (space, run, kind)
 ) WITHOUT ROWID;
+CREATE TABLE results (
+    task TEXT NOT NULL, key TEXT NOT NULL, output TEXT NOT NULL, run TEXT NOT NULL, action TEXT NOT NULL,
+    made REAL NOT NULL, parts TEXT NOT NULL,
+    PRIMARY KEY (task, key)
+) WITHOUT ROWID;
+CREATE INDEX results_by_action ON results (run, action);
+CREATE TABLE codes (
+    task TEXT NOT NULL, digest TEXT NOT NULL, parts TEXT NOT NULL, PRIMARY KEY (task, digest)
+) WITHOUT ROWID;
 CREATE TRIGGER attempts_start AFTER INSERT ON attempts
     BEGIN
         UPDATE actions SET state = 'RUNNING', reason = NULL, attempts = attempts + 1,
@@ -53,6 +63,24 @@ CREATE TRIGGER runs_final BEFORE UPDATE ON runs
     WHEN OLD.state IN ('SUCCEEDED', 'FAILED', 'CANCELLED') AND NEW.epoch <= OLD.epoch
     BEGIN SELECT RAISE(ABORT, 'a run that has ended changes only under a new holder'); END;
 """
+
+#: What takes a ledger to the next schema, by the schema that it has.
+MIGRATIONS = {
+    1: """
+ALTER TABLE actions ADD COLUMN task TEXT;
+ALTER TABLE actions ADD COLUMN parent TEXT;
+ALTER TABLE actions ADD COLUMN label TEXT;
+CREATE TABLE results (
+    task TEXT NOT NULL, key TEXT NOT NULL, output TEXT NOT NULL, run TEXT NOT NULL, action TEXT NOT NULL,
+    made REAL NOT NULL, parts TEXT NOT NULL,
+    PRIMARY KEY (task, key)
+) WITHOUT ROWID;
+CREATE INDEX results_by_action ON results (run, action);
+CREATE TABLE codes (
+    task TEXT NOT NULL, digest TEXT NOT NULL, parts TEXT NOT NULL, PRIMARY KEY (task, digest)
+) WITHOUT ROWID;
+""",
+}
 
 SELECT_RUNS = (
     "SELECT space, run, state, epoch, host, place, pid, pid_started, lease, source, started, ended, error FROM runs"
@@ -88,6 +116,18 @@ INSERT INTO actions (space, run, name, idx, epoch, state, reason) VALUES (?, ?, 
 ON CONFLICT (space, run, name, idx) DO UPDATE SET
     epoch = excluded.epoch, state = excluded.state, reason = excluded.reason, ended = NULL
 """
+PUT_CALL = """
+INSERT INTO actions (space, run, name, idx, epoch, state, reason, attempts, started, ended, task, parent, label)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (space, run, name, idx) DO UPDATE SET
+    epoch = excluded.epoch, state = excluded.state, reason = excluded.reason, attempts = excluded.attempts,
+    started = excluded.started, ended = excluded.ended, task = excluded.task, parent = excluded.parent,
+    label = excluded.label
+"""
+PUT_ATTEMPT = """
+INSERT INTO attempts (space, run, name, idx, number, epoch, state, outcome, started, ended, cpu, memory, log)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
 SETTLE_ACTION = """
 UPDATE actions SET state = ?, reason = ?, ended = ? WHERE space = ? AND run = ? AND name = ? AND idx = ? AND epoch = ?
 """
@@ -112,7 +152,7 @@ FROM groups g LEFT JOIN actions a ON a.space = g.space AND a.run = g.run AND a.n
 WHERE g.space = ? AND g.run = ? GROUP BY g.name ORDER BY g.started IS NULL, g.started, g.name
 """
 LIST_ACTIONS = """
-SELECT name, idx, state, reason, attempts, started, ended FROM actions
+SELECT name, idx, state, reason, attempts, started, ended, task, parent, label FROM actions
 WHERE space = ? AND run = ? AND (?3 IS NULL OR name = ?3) ORDER BY name, idx LIMIT ?4 OFFSET ?5
 """
 LIST_REASONS = """
@@ -125,3 +165,25 @@ WHERE space = ? AND run = ? AND (?3 IS NULL OR name = ?3) AND (?4 IS NULL OR idx
 ORDER BY started, name, idx, number
 """
 LIST_EVENTS = "SELECT time, kind, name, idx, detail FROM events WHERE space = ? AND run = ? ORDER BY sequence"
+LIST_CALLS = """
+SELECT name, idx, state, reason, attempts, started, ended, task, parent, label FROM actions
+WHERE space = ? AND run = ? AND task IS NOT NULL ORDER BY started IS NULL, started, name LIMIT ? OFFSET ?
+"""
+FIND_ACTIONS = """
+SELECT name, idx, state, reason, attempts, started, ended, task, parent, label FROM actions
+WHERE space = ?1 AND run = ?2 AND (substr(name, 1, length(?3)) = ?3 OR task = ?3) ORDER BY started, name LIMIT 1000
+"""
+LIST_TASKS = """
+SELECT task, count(*), count(CASE state WHEN 'SUCCEEDED' THEN 1 END), count(CASE state WHEN 'RUNNING' THEN 1 END),
+    count(CASE state WHEN 'FAILED' THEN 1 END), count(CASE state WHEN 'CANCELLED' THEN 1 END), min(started), max(ended),
+    count(CASE WHEN reason LIKE 'cache: hit%' THEN 1 END)
+FROM actions WHERE space = ? AND run = ? AND task IS NOT NULL GROUP BY task ORDER BY min(started) IS NULL, min(started)
+"""
+FIND_RESULT = "SELECT output, run, action, made, parts FROM results WHERE task = ? AND key = ?"
+FIND_RESULT_OF_ACTION = "SELECT task, output, run, action, made, parts FROM results WHERE run = ? AND action = ?"
+LIST_RESULTS = """
+SELECT output, run, action, made, parts FROM results WHERE task = ? AND made < ? ORDER BY made DESC LIMIT ?
+"""
+PUT_RESULT = "INSERT OR REPLACE INTO results (task, key, output, run, action, made, parts) VALUES (?, ?, ?, ?, ?, ?, ?)"
+PUT_CODE = "INSERT OR IGNORE INTO codes (task, digest, parts) VALUES (?, ?, ?)"
+FIND_CODE = "SELECT parts FROM codes WHERE task = ? AND digest = ?"

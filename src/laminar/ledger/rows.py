@@ -6,6 +6,12 @@ from laminar.host.processes import ProcessIdentity
 from laminar.model.states import State
 from laminar.model.value import Value
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from laminar.model.action import Output
+
 
 class RunRow(Value, frozen=True):
     """A run.
@@ -79,6 +85,9 @@ class ActionRow(Value, frozen=True):
         attempts: How many attempts were started.
         started: When its first attempt started.
         ended: When it ended.
+        task: Full name of the task that it is a call of; None for a split of a layer.
+        parent: Name of the action that called it; empty if none did.
+        label: Name of the group that it was called in; empty if in none.
     """
 
     name: str
@@ -88,6 +97,53 @@ class ActionRow(Value, frozen=True):
     attempts: int
     started: float | None
     ended: float | None
+    task: str | None = None
+    parent: str | None = None
+    label: str | None = None
+
+
+class TaskRow(Value, frozen=True):
+    """The actions of one task in a run.
+
+    Attributes:
+        task: Full name of the task.
+        count: How many calls of it there are.
+        done: How many have succeeded.
+        running: How many run.
+        failed: How many have failed.
+        cancelled: How many were stopped.
+        started: When the first of them started.
+        ended: When the last of them ended.
+        cached: How many were answered from the cache.
+    """
+
+    task: str
+    count: int
+    done: int
+    running: int
+    failed: int
+    cancelled: int
+    started: float | None
+    ended: float | None
+    cached: int
+
+
+class CacheRow(Value, frozen=True):
+    """The result of a task call, kept for later runs.
+
+    Attributes:
+        output: The result.
+        run: The run that made it.
+        action: The action of that run.
+        made: When.
+        parts: What its key was made of, each part's digest by its name.
+    """
+
+    output: Output
+    run: str
+    action: str
+    made: float
+    parts: Mapping[str, str]
 
 
 class ReasonRow(Value, frozen=True):

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import errno
 import itertools
+import json
 import operator
 import os
 import time
+from base64 import b64decode, b64encode
 
 import apsw
 
@@ -18,14 +20,17 @@ from laminar.errors import LedgerError, RunExistsError, RunHeldError, UnknownRun
 from laminar.host import files, processes
 from laminar.host.processes import ProcessIdentity
 from laminar.ledger import queries
-from laminar.ledger.rows import ActionRow, AttemptRow, EventRow, GroupRow, ReasonRow, RunRow
+from laminar.ledger.rows import ActionRow, AttemptRow, CacheRow, EventRow, GroupRow, ReasonRow, RunRow, TaskRow
+from laminar.model.action import Output, Ref
 from laminar.model.states import State
+from laminar.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
+    from laminar.model.cache import CacheKey
     from laminar.model.ids import ActionKey, AttemptKey
 
 MEMORY = ":memory:"
@@ -51,6 +56,9 @@ class Ledger:
         """
         self.path = path
         self._pending: list[tuple[str, tuple[Any, ...]]] = []
+        self._fresh: dict[ActionKey, _Fresh] = {}
+        self._kept: dict[tuple[str, str], CacheRow] = {}
+        self._codes: set[str] = set()
         self._claims: set[tuple[str, str, str, int]] = set()
         if not create and path != MEMORY and not os.path.exists(path):
             raise LedgerError(
@@ -77,7 +85,9 @@ class Ledger:
                     )
                 if version == 0:
                     self._connection.execute(queries.SCHEMA)
-                    self._connection.execute(f"PRAGMA user_version = {queries.SCHEMA_VERSION}")
+                for known in range(version or queries.SCHEMA_VERSION, queries.SCHEMA_VERSION):
+                    self._connection.execute(queries.MIGRATIONS[known])
+                self._connection.execute(f"PRAGMA user_version = {queries.SCHEMA_VERSION}")
         self._connection.execute("PRAGMA synchronous = NORMAL")
 
     def _write_ahead(self) -> None:
@@ -220,9 +230,30 @@ class Ledger:
         done = State.SUCCEEDED.value
         self._add(queries.PUT_ACTION, *[(space, run, name, index, epoch, done, reason) for index in indexes])
 
+    def call(
+        self,
+        key: ActionKey,
+        epoch: int,
+        task: str,
+        parent: str,
+        label: str,
+        state: State,
+        reason: str | None,
+        started: float | None = None,
+        ended: float | None = None,
+    ) -> None:
+        """Record that a task was called. What follows before the next flush is written with it, in one row."""
+        self._fresh[key] = _Fresh([epoch, state.value, reason, 0, started, ended, task, parent, label], {})
+
     def start(self, key: AttemptKey, now: float, log: str) -> None:
         """Record that an attempt starts."""
         action = key.action
+        fresh = self._fresh.get(action)
+        if fresh is not None:
+            call = fresh.action
+            call[1:5] = (State.RUNNING.value, call[2], call[3] + 1, call[4] or now)
+            fresh.attempts[key.number] = [State.RUNNING.value, None, now, None, None, None, log]
+            return
         row = (action.space, action.run, action.name, action.index, key.number, key.epoch, now, log)
         self._add(queries.START_ATTEMPT, row)
 
@@ -231,12 +262,23 @@ class Ledger:
     ) -> None:
         """Record that an attempt has ended."""
         action = key.action
+        fresh = self._fresh.get(action)
+        if fresh is not None and key.number in fresh.attempts:
+            attempt = fresh.attempts[key.number]
+            attempt[:2] = (state.value, outcome)
+            attempt[3:6] = (now, cpu, memory)
+            return
         row = (state.value, outcome, now, cpu, memory, action.space, action.run, action.name, action.index)
         self._add(queries.END_ATTEMPT, (*row, key.number, key.epoch))
 
     def settle(self, key: ActionKey, epoch: int, state: State, reason: str | None, now: float) -> None:
         """Record that an action has ended, or waits again."""
         ended = now if state.terminal else None
+        fresh = self._fresh.get(key)
+        if fresh is not None:
+            fresh.action[1:3] = (state.value, reason or (fresh.action[2] if state.terminal else None))
+            fresh.action[5] = ended
+            return
         self._add(queries.SETTLE_ACTION, (state.value, reason, ended, key.space, key.run, key.name, key.index, epoch))
 
     def event(
@@ -247,12 +289,39 @@ class Ledger:
 
     def flush(self) -> None:
         """Write all that is pending in one transaction, in the order in which it happened."""
-        if not self._pending:
+        if not self._pending and not self._fresh:
             return
         pending, self._pending = self._pending, []
+        fresh, self._fresh = self._fresh, {}
+        self._kept.clear()
         with self._transaction():
+            if fresh:
+                self._connection.executemany(queries.PUT_ATTEMPT, _attempt_rows(fresh))
+                self._connection.executemany(queries.PUT_CALL, _action_rows(fresh))
             for query, rows in itertools.groupby(pending, key=operator.itemgetter(0)):
                 self._connection.executemany(query, [row for _, row in rows])
+
+    # Results of tasks that are kept for later runs
+
+    def cached(self, task: str, key: str) -> CacheRow | None:
+        """Find the result of a task call; those that are pending are found too."""
+        if self._kept:
+            found = self._kept.get((task, key))
+            if found is not None:
+                return found
+        rows = self._rows(queries.FIND_RESULT, (task, key))
+        return _cache_row(rows[0]) if rows else None
+
+    def keep_result(self, task: str, cache: CacheKey, output: Output, run: str, action: str, made: float) -> None:
+        """Keep the result of a task call for later runs."""
+        plain = [[ref.dtype, ref.hexdigest, ref.data and b64encode(ref.data).decode()] for ref in output.refs]
+        row = (task, cache.key, json.dumps(plain), run, action, made, json.dumps(dict(cache.parts)))
+        self._add(queries.PUT_RESULT, row)
+        self._kept[task, cache.key] = CacheRow(output, run, action, made, cache.parts)
+        code = cache.parts.get("code")
+        if code is not None and cache.code and code not in self._codes:
+            self._codes.add(code)
+            self._add(queries.PUT_CODE, (task, code, json.dumps(dict(cache.code))))
 
     # Asking a scheduler from outside
 
@@ -311,11 +380,37 @@ class Ledger:
     ) -> list[ActionRow]:
         """List the actions of a run, or of one layer of it."""
         rows = self._rows(queries.LIST_ACTIONS, (space, run, name, limit, offset))
-        return [ActionRow(row[0], row[1], State(row[2]), *row[3:]) for row in rows]
+        return [_action_row(row) for row in rows]
 
     def reasons(self, space: str, run: str, state: State) -> list[ReasonRow]:
         """List why actions are in a state, by layer, the most common reason first."""
         return [ReasonRow(*row) for row in self._rows(queries.LIST_REASONS, (space, run, state.value))]
+
+    def calls(self, space: str, run: str, limit: int = -1, offset: int = 0) -> list[ActionRow]:
+        """List the task calls of a run, the first that started first."""
+        return [_action_row(row) for row in self._rows(queries.LIST_CALLS, (space, run, limit, offset))]
+
+    def tasks(self, space: str, run: str) -> list[TaskRow]:
+        """Count the calls of each task in a run."""
+        return [TaskRow(*row) for row in self._rows(queries.LIST_TASKS, (space, run))]
+
+    def actions_of(self, space: str, run: str, which: str) -> list[ActionRow]:
+        """Find actions of a run by the beginning of their name, or by their task."""
+        return [_action_row(row) for row in self._rows(queries.FIND_ACTIONS, (space, run, which))]
+
+    def result_of(self, run: str, action: str) -> tuple[str, CacheRow] | None:
+        """Find what an action has kept for later runs: its task, and the result."""
+        rows = self._rows(queries.FIND_RESULT_OF_ACTION, (run, action))
+        return (rows[0][0], _cache_row(rows[0][1:])) if rows else None
+
+    def results(self, task: str, before: float, limit: int = 200) -> list[CacheRow]:
+        """List the results of a task that were kept before a time, the latest first."""
+        return [_cache_row(row) for row in self._rows(queries.LIST_RESULTS, (task, before, limit))]
+
+    def code(self, task: str, digest: str) -> dict[str, str]:
+        """Read of which parts the code of a task was made; empty if that is not known."""
+        rows = self._rows(queries.FIND_CODE, (task, digest))
+        return dict(json.loads(rows[0][0])) if rows else {}
 
     def attempts(self, space: str, run: str, name: str | None = None, index: int | None = None) -> list[AttemptRow]:
         """List the attempts of a run, of a layer, or of a split, oldest first."""
@@ -328,6 +423,34 @@ class Ledger:
     def events(self, space: str, run: str) -> list[EventRow]:
         """List what happened in a run, oldest first."""
         return [EventRow(*row) for row in self._rows(queries.LIST_EVENTS, (space, run))]
+
+
+class _Fresh(Value):
+    """A task call that is not in the file yet: its row, and those of its attempts by their number."""
+
+    action: list[Any]
+    attempts: dict[int, list[Any]]
+
+
+def _attempt_rows(fresh: dict[ActionKey, _Fresh]) -> Iterator[tuple[Any, ...]]:
+    for key, one in fresh.items():
+        for number, row in one.attempts.items():
+            yield (key.space, key.run, key.name, key.index, number, one.action[0], *row)
+
+
+def _action_rows(fresh: dict[ActionKey, _Fresh]) -> Iterator[tuple[Any, ...]]:
+    for key, one in fresh.items():
+        yield (key.space, key.run, key.name, key.index, *one.action)
+
+
+def _action_row(row: tuple[Any, ...]) -> ActionRow:
+    return ActionRow(row[0], row[1], State(row[2]), *row[3:])
+
+
+def _cache_row(row: tuple[Any, ...]) -> CacheRow:
+    output, run, action, made, parts = row
+    refs = tuple(Ref(kind, digest, data and b64decode(data)) for kind, digest, data in json.loads(output))
+    return CacheRow(Output(refs), run, action, made, json.loads(parts))
 
 
 class _Transaction:

@@ -15,7 +15,7 @@ ATTEMPT_VARIABLE = "LAMINAR_ATTEMPT"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 
@@ -24,11 +24,13 @@ class Ref(Value, frozen=True):
 
     Attributes:
         dtype: Qualified name of the value's type, such as ``builtins.int``.
-        hexdigest: SHA-256 of the serialised value, in hexadecimal.
+        hexdigest: SHA-256 of the serialised value, in hexadecimal; empty where the value is here.
+        data: The serialised value itself, where it is small.
     """
 
     dtype: str
     hexdigest: str
+    data: bytes | None = None
 
 
 class Output(Value, frozen=True):
@@ -88,11 +90,33 @@ class EntryRef(Value, frozen=True):
 
 
 class Entry:
-    """User code that a worker can run, whether layer or task."""
+    """User code that a worker can run, whether layer or task.
+
+    Attributes:
+        values: Packs and unpacks what it passes to children; see :class:`laminar.data.values.Values`.
+    """
+
+    values: Any = None
 
     def call(self, request: Request) -> Manifest:
         """Run one attempt and store its outputs. Never raises for an error of user code."""
         raise NotImplementedError
+
+    async def call_async(self, request: Request) -> Manifest:
+        """Run one attempt on the running event loop, as :meth:`call` does."""
+        raise NotImplementedError
+
+
+class Door(Value, frozen=True):
+    """Where an attempt outside the scheduler's process reaches the engine.
+
+    Attributes:
+        path: Path of a Unix socket.
+        token: What shows that it is this attempt; nothing is answered to who has it once the attempt has ended.
+    """
+
+    path: str
+    token: str
 
 
 class Request(Value, frozen=True):
@@ -106,6 +130,8 @@ class Request(Value, frozen=True):
         log: Path of the file that takes its output.
         manifest: Path of the file that takes its manifest, for places outside the scheduler's process.
         placement: The container that it asks for.
+        entry: What runs it, if that is another entry than the run's.
+        door: Where it can call children.
     """
 
     key: AttemptKey
@@ -115,6 +141,8 @@ class Request(Value, frozen=True):
     log: str
     manifest: str
     placement: Placement = Placement()
+    entry: EntryRef | None = None
+    door: Door | None = None
 
 
 class Attempt(Value, frozen=True):
@@ -195,6 +223,20 @@ class Notice(Value, frozen=True):
     text: str
 
 
+class Asked(Value):
+    """A running attempt asks something of the engine.
+
+    Attributes:
+        key: The attempt.
+        message: What it asks.
+        reply: Takes the answer, from any thread.
+    """
+
+    key: AttemptKey
+    message: Any
+    reply: Callable[[Any], None]
+
+
 class Interrupt(Value, frozen=True):
     """Somebody wants the run to stop.
 
@@ -209,5 +251,5 @@ class Interrupt(Value, frozen=True):
     signal: int | None = None
 
 
-#: What executors and signals tell the engine.
-Event = Started | Ended | Notice | SessionReady | SessionLost | Interrupt
+#: What executors, signals and running attempts tell the engine.
+Event = Started | Ended | Notice | SessionReady | SessionLost | Asked | Interrupt

@@ -7,41 +7,49 @@ import os
 import queue
 import random
 import time
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 
 from laminar.console import choose
-from laminar.core.plan import Plan
+from laminar.data.journal import Journal
+from laminar.data.serde.failures import describe
+from laminar.data.serde.failures import revive as exception_of
 from laminar.engine.actions import Actions
-from laminar.engine.failures import exception_of_failure as exception_of
-from laminar.engine.fingerprints import Fingerprints
-from laminar.engine.flow import FlowRun
+from laminar.engine.children import Children
+from laminar.engine.desk import Desk
+from laminar.engine.driver import Parts
 from laminar.engine.leases import Heartbeat
 from laminar.engine.logs import Logs
-from laminar.engine.reuse import Reuser
 from laminar.errors import ExecutionError, LaminarError, RunAbortedError, RunExistsError
 from laminar.executors.contract import Host
 from laminar.host import leftovers, processes
 from laminar.ledger.sql import MEMORY, Ledger
-from laminar.model.action import Notice
+from laminar.model.action import Asked, Manifest, Notice
+from laminar.model.ids import ActionKey
 from laminar.model.states import State
 from laminar.model.value import Value
+from laminar.runs import calls
 from laminar.runs.packing import Packer
 from laminar.runs.signals import Interrupts
+from laminar.worker import loading
 from laminar.worker.capture import Capture, captured
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from typing import Any
 
-    from laminar.data.archives import Archives
-    from laminar.data.artifacts import Artifacts
-    from laminar.engine.contract import Failed, Observer, Program, Summary
-    from laminar.executors.contract import Executor
-    from laminar.model.action import EntryRef, Event, Manifest, Request
+    from laminar.data.contract import Blobs
+    from laminar.data.values import Values
+    from laminar.engine.contract import Book, Failed, Observer, Summary
+    from laminar.engine.driver import Driver
+    from laminar.executors.contract import Executor, Session
+    from laminar.model.action import EntryRef, Event, Request
     from laminar.model.code import Code
+    from laminar.model.ids import AttemptKey
     from laminar.model.placement import Placement
     from laminar.model.policies import Resources
+    from laminar.runs.calls import Calls
+    from laminar.wire.messages import Answer, Message
 
 __all__ = ["Order", "exception_of", "run"]
 
@@ -57,16 +65,20 @@ class Order(Value, frozen=True):
     """All that a run needs to be told.
 
     Attributes:
-        program: What to run.
-        archives: Where results are committed.
-        artifacts: Where values lie.
+        space: What it is a run of.
+        run: Its id.
+        book: What is kept of it as a whole.
+        values: Where the values of task calls lie.
+        blobs: Where results lie.
+        driver: Drives it.
+        layers: Names of its layers.
         state_folder: Folder of the ledger and the logs; None keeps neither.
-        executor: Where attempts run.
+        executors: Where attempts run, by the lane that leads there.
         code: Where the user's code is.
         entry: What a worker loads.
         call: Runs an attempt in this process.
+        call_async: Runs an attempt on an event loop of this process.
         prepare: Done once the run is claimed.
-        cancel_on_failure: Whether a failure stops what runs.
         grace: Seconds that an attempt has to end by itself.
         quiet: Whether to print nothing.
         resume: Whether the run should exist already.
@@ -75,18 +87,23 @@ class Order(Value, frozen=True):
         mounts: Folders of the datastore.
         server: Address that must be reached to use the datastore; None if it lies in folders.
         extras: Extras of laminar that the datastore needs.
+        calls: Makes the actions for task calls, by the name of a lane for them.
+        started: Is given what takes events, once the run is claimed.
     """
 
-    program: Program
-    archives: Archives
-    artifacts: Artifacts
+    space: str
+    run: str
+    book: Book
+    values: Values
+    blobs: Blobs
+    driver: Callable[[Parts], Driver]
+    layers: Sequence[str]
     state_folder: str | None
-    executor: Executor
+    executors: Mapping[str, Executor]
     code: Code
     entry: EntryRef
     call: Callable[[Request], Manifest]
     prepare: Callable[[], None]
-    cancel_on_failure: bool
     grace: float
     quiet: bool
     resume: bool
@@ -95,6 +112,9 @@ class Order(Value, frozen=True):
     mounts: Sequence[str]
     server: str | None
     extras: tuple[str, ...]
+    call_async: Callable[[Request], Awaitable[Manifest]] | None = None
+    calls: Calls | None = None
+    started: Callable[[Callable[[Event], None]], None] = lambda deliver: None  # noqa: ARG005
 
 
 def run(order: Order) -> Summary:
@@ -111,7 +131,7 @@ def run(order: Order) -> Summary:
         RunAbortedError: Somebody aborted the run.
         Exception: What user code has raised.
     """
-    order.archives.blobs.prepare()
+    order.blobs.prepare()
     with _State(order) as state:
         observer = choose.observer(quiet=order.quiet)
         try:
@@ -164,7 +184,6 @@ class _Run:
         self._order = order
         self._state = state
         self._observer = observer
-        self._program = order.program
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._holder = processes.identity()
         self._began = time.monotonic()
@@ -172,12 +191,12 @@ class _Run:
         self._begun = order.resume
 
     def run(self) -> Summary:
-        order, ledger, program = self._order, self._state.ledger, self._program
+        order, ledger = self._order, self._state.ledger
         self._epoch = self._claim()
         with (
             Interrupts(self._events.put),
-            Heartbeat(ledger.path, program.space, program.run, self._epoch, self._events.put),
-            Capture() if not order.executor.leaves_process else nullcontext(),
+            Heartbeat(ledger.path, order.space, order.run, self._epoch, self._events.put),
+            nullcontext() if self._leaves_process() else Capture(),
         ):
             try:
                 summary = self._drive()
@@ -210,25 +229,25 @@ class _Run:
         Raises:
             RunExistsError: It exists, and is not to be resumed.
         """
-        order, ledger, program = self._order, self._state.ledger, self._program
-        begun = order.resume or order.archives.begun(program.space, program.run)
-        if begun and not order.resume and ledger.find(program.space, program.run) is None:
+        order, ledger = self._order, self._state.ledger
+        begun = order.resume or order.book.begun()
+        if begun and not order.resume and ledger.find(order.space, order.run) is None:
             raise RunExistsError(
-                f"Run {program.run} of {program.space} exists already in {order.archives.blobs.root}. "
+                f"Run {order.run} of {order.space} exists already in {order.blobs.root}. "
                 "Go on with it by resume(), or choose another id."
             )
         resume = order.resume or not begun
         if order.resume:
             self._outwait()
-        return ledger.claim(program.space, program.run, self._holder, order.source, resume=resume)
+        return ledger.claim(order.space, order.run, self._holder, order.source, resume=resume)
 
     def _outwait(self) -> None:
         """Wait for the end of the lease of a holder that cannot be seen from here, such as one in another container.
 
         One that lives extends it meanwhile; that it holds the run is then for :meth:`Ledger.claim` to say.
         """
-        ledger, program = self._state.ledger, self._program
-        first = found = ledger.find(program.space, program.run)
+        ledger, order = self._state.ledger, self._order
+        first = found = ledger.find(order.space, order.run)
         while found is not None and first is not None and found.held(time.time()) and found.holder.alive() is None:
             if found.lease != first.lease:
                 return
@@ -236,56 +255,61 @@ class _Run:
                 left = found.lease - time.time()
                 self._observer.notice(f"{found.holder} may have died: waits {left:.0f} s for the end of its lease")
             time.sleep(GLANCE)
-            found = ledger.find(program.space, program.run)
+            found = ledger.find(order.space, order.run)
 
     def _drive(self) -> Summary:
-        order, program = self._order, self._program
-        label = label_of(self._state.folder, program.space, program.run)
+        order = self._order
+        label = label_of(self._state.folder, order.space, order.run)
         if order.resume:
             processes.sweep(label)
-            before = order.archives.state(program.space, program.run)
+            before = order.book.state()
             self._started = before["started"] if before is not None else self._started
         label += str(self._epoch)
         folder = self._folder()
-        session = order.executor.open(self._host(label, folder))
-        try:
+        with ExitStack() as stack:
+            stack.callback(leftovers.remove, folder)
+            desk = stack.enter_context(self._desk(folder))
+            sessions: dict[str, Session] = {}
+            for lane, executor in order.executors.items():
+                sessions[lane] = executor.open(self._host(label, folder))
+                stack.callback(sessions[lane].close)
             order.prepare()
             self._begun = True
             self._write_state(State.RUNNING, None, None)
-            plan = Plan(program.nodes(), cancel_on_failure=order.cancel_on_failure)
-            logs = Logs(self._state.logs, self._observer)
-            fingerprints = Fingerprints(order.archives, program.space, program.run)
-            reuser = Reuser(program, order.archives, order.artifacts, fingerprints) if order.resume else None
-            actions = Actions(
-                program,
-                self._epoch,
-                session,
-                self._state.ledger,
-                logs,
-                self._observer,
-                random.random,
-                folder,
-            )
-            flow = FlowRun(
-                program, plan, actions, order.archives, self._state.ledger, logs, self._observer, fingerprints, reuser
-            )
-            self._observer.run_started(program.space, program.run, list(program.nodes()), resumed=order.resume)
-            if reuser is not None:
-                self._observer.reuse_planned(reuser.preview(list(program.nodes())))
-            flow.drive(self._events, order.grace)
-        finally:
-            session.close()
-            leftovers.remove(folder)
-        summary = flow.summary(self._began, order.archives.blobs.root)
+            driver = order.driver(self._parts(sessions, folder, desk))
+            order.started(self._events.put)
+            self._observer.run_started(order.space, order.run, list(order.layers), resumed=order.resume)
+            driver.drive(self._events, order.grace)
+        summary = driver.summary(self._began, order.blobs.root)
         if summary.state is not State.SUCCEEDED:
-            summary = summary.replace(resume=resume_command(order.source, program.run))
+            summary = summary.replace(resume=resume_command(order.source, order.run))
         return summary
+
+    def _leaves_process(self) -> bool:
+        return any(executor.leaves_process for executor in self._order.executors.values())
+
+    def _desk(self, folder: str) -> Desk:
+        """Open the way by which attempts outside this process call children, if there are such and tasks to call."""
+        return Desk(f"{folder}/door", self._events.put, wanted=self._leaves_process() and calls.loaded())
+
+    def _parts(self, sessions: dict[str, Session], folder: str, desk: Desk) -> Parts:
+        """Put together what the driver works with."""
+        order, ledger = self._order, self._state.ledger
+        logs = Logs(self._state.logs, self._observer)
+        actions = Actions(self._epoch, sessions, ledger, logs, self._observer, random.random, folder, desk)
+        journal = Journal(order.blobs, order.run)
+        first = ActionKey(order.space, order.run, "")
+        ended = journal.read()[1] if order.resume else {}
+        making = order.calls or calls.Late(order.executors, order.values)
+        children = Children(first, actions, journal, order.values, ledger, self._observer, making.work, ended)
+        children.grace = order.grace
+        return Parts(order.space, order.run, actions, children, ledger, logs, self._observer)
 
     def _folder(self) -> str:
         """Give the folder for what attempts and this scheduler hand each other."""
-        if not self._order.executor.outlives_scheduler:
+        if not any(executor.outlives_scheduler for executor in self._order.executors.values()):
             return self._state.private
-        folder = handover_folder(self._state.folder, self._program.space, self._program.run)
+        folder = handover_folder(self._state.folder, self._order.space, self._order.run)
         os.makedirs(folder, mode=0o700, exist_ok=True)
         return folder
 
@@ -305,6 +329,8 @@ class _Run:
             packaging=Packer(self._script(), self._state.logs, order.extras),
             held=self._state.held,
             tell=lambda line: self._events.put(Notice(line)),
+            call_async=order.call_async and self._call_async,
+            task_factory=calls.task_factory() if order.call_async is not None else None,
         )
 
     def _script(self) -> str | None:
@@ -314,14 +340,32 @@ class _Run:
 
     def _call(self, request: Request) -> Manifest:
         with captured(request.log):
-            return self._order.call(request)
+            if not calls.loaded():
+                return self._order.call(request)
+            with calls.caller(request.key, self._order.values, self._ask):
+                return self._order.call(request) if request.entry is None else self._call_other(request.entry, request)
+
+    @staticmethod
+    def _call_other(entry: EntryRef, request: Request) -> Manifest:
+        try:
+            return loading.find(entry).call(request)
+        except Exception as error:
+            return Manifest({}, describe(error))
+
+    async def _call_async(self, request: Request) -> Manifest:
+        assert self._order.call_async is not None
+        with captured(request.log), calls.caller(request.key, self._order.values, self._ask):
+            return await self._order.call_async(request)
+
+    def _ask(self, key: AttemptKey, message: Message, reply: Callable[[Answer], None]) -> None:
+        self._events.put(Asked(key, message, reply))
 
     def _end_in_error(self, error: BaseException) -> None:
         """Record that the run could not go on; what cannot be recorded is said in the error's notes."""
         text = f"{type(error).__name__}: {error}"
         self._observer.notice(f"failed: {text}")
         if self._begun:
-            resume = f"{RESUME}{resume_command(self._order.source, self._program.run)}"
+            resume = f"{RESUME}{resume_command(self._order.source, self._order.run)}"
             error.add_note(resume)
             self._observer.notice(resume)
         try:
@@ -332,7 +376,7 @@ class _Run:
     def _end(self, state: State, error: str | None, failed: Failed | None) -> None:
         if self._begun:
             self._write_state(state, time.time(), failed)
-        self._state.ledger.end(self._program.space, self._program.run, self._epoch, state, error)
+        self._state.ledger.end(self._order.space, self._order.run, self._epoch, state, error)
 
     def _write_state(self, state: State, ended: float | None, failed: Failed | None) -> None:
         error = None
@@ -351,7 +395,7 @@ class _Run:
             "holder": vars(self._holder),
             "source": self._order.source,
         }
-        self._order.archives.write_state(self._program.space, self._program.run, plain)
+        self._order.book.write_state(plain)
 
     def _raise(self, summary: Summary) -> None:
         resume = f"{RESUME}{resume_command(self._order.source, summary.run)}"
@@ -435,4 +479,4 @@ def resume_command(source: str | None, run: str) -> str:
 
 def _one_line(failed: Failed) -> str:
     text = str(failed.error).partition("\n")[0]
-    return f"{failed.where()}: {type(failed.error).__name__}: {text}"[:500]
+    return f"{failed.where}: {type(failed.error).__name__}: {text}"[:500]

@@ -11,9 +11,9 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from laminar.data.serde.failures import describe
 from laminar.model.action import Entry, EntryRef, Manifest, Output, Ref
 from laminar.settings import current
-from laminar.worker.failures import describe
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

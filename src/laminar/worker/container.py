@@ -19,13 +19,14 @@ import sys
 import time
 from importlib import import_module
 
+from laminar.data.serde import failures
+from laminar.data.serde.failures import describe
 from laminar.executors.docker import orders
 from laminar.executors.outcomes import UNDELIVERED
 from laminar.executors.process import receive, send
 from laminar.host import processes
 from laminar.model.action import ATTEMPT_VARIABLE, Manifest
-from laminar.worker import advice, child, failures, once, warm
-from laminar.worker.failures import describe
+from laminar.worker import advice, child, once, warm
 from laminar.worker.forks import Forks, redirect
 
 TYPE_CHECKING = False

@@ -7,10 +7,10 @@ import os
 import sys
 from contextlib import suppress
 
+from laminar.data.serde.failures import annotate
 from laminar.errors import CodeLoadError
 from laminar.model.tracebacks import own_traceback
 from laminar.worker.assignment import Reached
-from laminar.worker.failures import annotate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from laminar.data.serde.failures import describe
 from laminar.errors import CodeLoadError
 from laminar.model.action import Manifest
 from laminar.worker import assignment, child, loading
-from laminar.worker.failures import describe
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -35,23 +35,33 @@ class _PlainPickler(pickle.Pickler):
         return NotImplemented
 
 
-def dump(value: Any, file: BinaryIO) -> bool:
+def dump(value: Any, file: BinaryIO, stop: type[Exception] = StorageError) -> bool:
     """Pickle a value plainly to a stream.
+
+    Args:
+        value: The value.
+        file: The stream.
+        stop: What the stream raises to end it.
 
     Returns:
         False where it needs cloudpickle; the stream then holds a beginning that must be thrown away.
     """
     try:
         _PlainPickler(file, PROTOCOL).dump(value)
-    except PASSED_ON:
+    except (*PASSED_ON, stop):
         raise
     except Exception:
         return False
     return True
 
 
-def dump_with_definitions(value: Any, file: BinaryIO) -> None:
+def dump_with_definitions(value: Any, file: BinaryIO, stop: type[Exception] = StorageError) -> None:
     """Pickle a value with the definitions that it needs.
+
+    Args:
+        value: The value.
+        file: The stream.
+        stop: What the stream raises to end it.
 
     Raises:
         UnpicklableArtifactError: The value cannot be pickled; the message names the part that cannot.
@@ -59,7 +69,7 @@ def dump_with_definitions(value: Any, file: BinaryIO) -> None:
     cloudpickle = importlib.import_module("cloudpickle")  # 48 ms, and most values do not need it
     try:
         cloudpickle.CloudPickler(file, PROTOCOL).dump(value)
-    except PASSED_ON:
+    except (*PASSED_ON, stop):
         raise
     except Exception as error:
         path, culprit = _culprit(value, "", DEPTH, cloudpickle.dumps)

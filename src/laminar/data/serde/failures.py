@@ -1,9 +1,9 @@
-"""Exceptions of user code as plain data."""
+"""Exceptions of user code as plain data, and back."""
 
 from __future__ import annotations
 
 from laminar.data.serde import pickled
-from laminar.errors import AttemptExitedError, NonRecoverableError
+from laminar.errors import AttemptExitedError, NonRecoverableError, RemoteError
 from laminar.model.action import Failure
 from laminar.model.tracebacks import users_traceback
 
@@ -43,6 +43,30 @@ def describe(error: BaseException) -> Failure:
         pickled=_pickle(error),
         final=isinstance(error, NonRecoverableError),
     )
+
+
+def revive(failure: Failure, where: str) -> BaseException:
+    """Make the user's own exception again, with the remote traceback in its notes.
+
+    Args:
+        failure: The exception as data.
+        where: Name of the layer or task that raised it, for people.
+    """
+    error: BaseException | None = None
+    if failure.pickled is not None:
+        try:
+            error = pickled.loads(failure.pickled)
+        except Exception:
+            error = None  # its class is not there in this process; its words are
+    if error is None:
+        remote = RemoteError(f"{failure.type_name}: {failure.message}")
+        remote.type_name = failure.type_name
+        error = remote
+    if failure.traceback:
+        error.add_note(f"Raised in {where}:\n{failure.traceback.rstrip()}")
+    else:
+        error.add_note(f"Raised in {where}.")
+    return error
 
 
 def _text(error: BaseException) -> str:

@@ -1,0 +1,343 @@
+"""The children of running actions: task calls, named by what they are, each carried out once.
+
+A call is answered from the journal if it has ended before, from the cache if that is asked for, and waits for a child
+of its name that runs. Else it becomes an action like every other. An answer is given only once what it says is
+committed.
+"""
+
+from __future__ import annotations
+
+import time
+
+from laminar.data.journal import Entry, forget_failures_below
+from laminar.data.serde.failures import describe
+from laminar.errors import RecursionLimitError, RunAbortedError
+from laminar.model.ids import ActionKey
+from laminar.model.states import Outcome, State
+from laminar.model.value import Value
+from laminar.wire.messages import Answer, Call, Checkpoint, Dismiss, Recall
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from laminar.data.journal import Journal
+    from laminar.data.values import Values
+    from laminar.engine.actions import Actions, Settled
+    from laminar.engine.contract import Observer, Work
+    from laminar.ledger.rows import CacheRow
+    from laminar.ledger.sql import Ledger
+    from laminar.model.action import Asked, Failure, Output
+    from laminar.model.ids import AttemptKey
+
+    Reply = Callable[[Answer], None]
+
+#: How deep calls may nest. A task that calls itself without end is told so, long before memory or processes run out.
+DEPTH = 100
+#: Ends of attempts after which the parent is tried again by its own fault, so that failed children are tried again too.
+OWN_FAULT = frozenset({Outcome.RAISED, Outcome.EXITED, Outcome.TIMED_OUT, Outcome.OUT_OF_MEMORY})
+
+
+class Open(Value):
+    """A child that has not ended.
+
+    Attributes:
+        work: The action.
+        call: As it was called.
+        parent: Name of the action that called it.
+        waiting: Who waits for it: the attempt, and how it is answered.
+    """
+
+    work: Work
+    call: Call
+    parent: str
+    waiting: list[tuple[AttemptKey, Reply]]
+
+
+class Children:
+    """All children of one run under one holder."""
+
+    def __init__(
+        self,
+        run: ActionKey,
+        actions: Actions,
+        journal: Journal,
+        values: Values,
+        ledger: Ledger,
+        observer: Observer,
+        work: Callable[[Call, ActionKey, int], Work],
+        ended: Mapping[str, Entry],
+    ) -> None:
+        """Take up those that have ended before.
+
+        Args:
+            run: Name of an action of the run; children are named beside it.
+            actions: Carries them out.
+            journal: Where they are committed.
+            values: Tells whether values are still there.
+            ledger: Where they are recorded, and where results are kept for later runs.
+            observer: Is told.
+            work: Makes an action of a call, with its name and how deep it is.
+            ended: Actions that have ended under holders before, by their names.
+        """
+        self._run = run
+        self._actions = actions
+        self._journal = journal
+        self._values = values
+        self._ledger = ledger
+        self._observer = observer
+        self._work = work
+        self._ended = dict(ended)
+        self._open: dict[str, Open] = {}
+        self._asked: dict[AttemptKey, set[str]] = {}
+        self._answers: list[tuple[Reply, Answer]] = []
+        #: How often a child has ended without success under this holder: each time is an action of its own.
+        self._times: dict[str, int] = {}
+        self.grace = 0.0
+
+    def owns(self, key: ActionKey) -> bool:
+        """Tell whether an action is a child."""
+        return key.name in self._open
+
+    def ended(self, id: str) -> Entry | None:  # noqa: A002
+        """Find an action that has ended; None if it has not, or its value is gone."""
+        entry = self._ended.get(id)
+        if entry is not None and entry.output is not None and self._values.missing(list(entry.output.refs)):
+            del self._ended[id]
+            self._journal.forget(id)
+            return None
+        return entry
+
+    def commit(self, entry: Entry) -> None:
+        """Take up an action that has ended; it counts from the next :meth:`flush` on."""
+        self._journal.add(entry)
+        if entry.failure is not None:
+            forget_failures_below(self._ended, entry.id)
+        entry.inputs = None
+        self._ended[entry.id] = entry
+
+    def flush(self) -> None:
+        """Commit what has ended, then answer.
+
+        Raises:
+            StorageError: It cannot be committed.
+        """
+        self._journal.flush()
+        while self._answers:
+            answers, self._answers = self._answers, []
+            for reply, answer in answers:
+                reply(answer)
+
+    # What running actions ask
+
+    def asked(self, event: Asked) -> None:
+        """Take what an attempt asks; one that lives no more is not heard."""
+        if event.key not in self._actions.live:
+            return
+        message = event.message
+        match message:
+            case Call():
+                self._call(event.key, message, event.reply)
+            case Recall():
+                entry = self.ended(message.id)
+                self._answer(event.reply, message.id, entry, message.id)
+            case Checkpoint():
+                self._checkpoint(event.key, message, event.reply)
+            case Dismiss():
+                self._dismiss(event.key, message.id)
+
+    def _call(self, parent: AttemptKey, call: Call, reply: Reply) -> None:
+        entry = self.ended(call.id)
+        if entry is not None:
+            self._answer(reply, call.id, entry, f"task {call.task}")
+            return
+        found = self._open.get(call.id)
+        if found is None:
+            found = self._begin(parent, call, reply)
+        if found is not None:
+            found.waiting.append((parent, reply))
+            self._asked.setdefault(parent, set()).add(call.id)
+            self._actions.idle(parent, idle=True)
+
+    def _begin(self, parent: AttemptKey, call: Call, reply: Reply) -> Open | None:
+        """Begin a child, unless its result is kept from another run."""
+        key = ActionKey(self._run.space, self._run.run, call.id, self._times.get(call.id, 0))
+        depth = self._actions.live[parent].waiting.work.depth + 1
+        caller = parent.action.name
+        if self.take_over(key, caller, call):
+            self._answer(reply, call.id, self._ended[call.id], f"task {call.task}")
+            return None
+        try:
+            if depth > DEPTH:
+                raise RecursionLimitError(
+                    f"Task {call.task} was called {DEPTH} calls deep. A task that calls itself needs an end; "
+                    "loops over many items call tasks side by side, not one inside the other."
+                )
+            work = self._work(call, key, depth)
+        except Exception as error:
+            self._refuse(key, caller, call, describe(error), reply)
+            return None
+        self._ledger.call(key, self._actions.epoch, call.task, caller, call.label, State.WAITING, self._missed(call))
+        self._observer.called(call.task)
+        self._actions.request((work,))
+        opened = self._open[call.id] = Open(work, call, caller, [])
+        return opened
+
+    def _refuse(self, key: ActionKey, caller: str, call: Call, failure: Failure, reply: Reply) -> None:
+        """Answer a call that cannot become an action."""
+        self._times[call.id] = key.index + 1
+        reason = f"{failure.type_name.rpartition('.')[2]}: {failure.message}"[:500]
+        self._ledger.call(key, self._actions.epoch, call.task, caller, call.label, State.FAILED, reason)
+        self._answers.append((reply, Answer(call.id, None, failure, f"task {call.task}")))
+
+    def _answer(self, reply: Reply, id: str, entry: Entry | None, where: str) -> None:  # noqa: A002
+        if entry is None:
+            self._answers.append((reply, Answer(id)))
+        else:
+            self._answers.append((reply, Answer(id, entry.output, entry.failure, where)))
+
+    def _checkpoint(self, parent: AttemptKey, message: Checkpoint, reply: Reply) -> None:
+        key = ActionKey(self._run.space, self._run.run, message.id)
+        now = time.time()
+        entry = Entry(
+            message.id, message.task, parent.action.name, message.output, message.failure, 1, message.started, now
+        )
+        self.commit(entry)
+        state = State.SUCCEEDED if message.failure is None else State.FAILED
+        self._ledger.call(
+            key, self._actions.epoch, message.task, parent.action.name, message.label, state, None, message.started, now
+        )
+        self._answers.append((reply, Answer(message.id, message.output)))
+
+    def _dismiss(self, parent: AttemptKey, id: str) -> None:  # noqa: A002
+        """Take back a call: a child that nobody waits for any more is stopped."""
+        found = self._open.get(id)
+        if found is None:
+            return
+        found.waiting = [(attempt, reply) for attempt, reply in found.waiting if attempt != parent]
+        self._answered(parent, id)
+        if not found.waiting:
+            self._stop(id, found)
+
+    def _stop(self, id: str, found: Open) -> None:  # noqa: A002
+        if self._actions.dismiss(found.work, self.grace):
+            del self._open[id]
+            self._times[id] = found.work.key.index + 1
+
+    def _answered(self, parent: AttemptKey, id: str) -> None:  # noqa: A002
+        """Note that an attempt waits for one child less."""
+        asked = self._asked.get(parent)
+        if asked is not None:
+            asked.discard(id)
+            if not asked:
+                del self._asked[parent]
+                self._actions.idle(parent, idle=False)
+
+    # What ends
+
+    def attempt_ended(self, key: AttemptKey, outcome: Outcome, settled: Settled | None) -> None:
+        """Hear that an attempt has ended: nobody waits for its children any more.
+
+        They run on if it is tried again, since it will then ask for them by the same names.
+        """
+        if outcome in OWN_FAULT:
+            forget_failures_below(self._ended, key.action.name)
+        for id_ in self._asked.pop(key, ()):
+            found = self._open.get(id_)
+            if found is not None:
+                self._leave(key, id_, found)
+        if settled is not None:
+            for id_, found in list(self._open.items()):
+                if found.parent == key.action.name and not found.waiting:
+                    self._stop(id_, found)
+
+    def _leave(self, key: AttemptKey, id: str, found: Open) -> None:  # noqa: A002
+        """Let go of an attempt that has ended: a thread of it may wait still."""
+        failure = describe(RunAbortedError(f"{found.work.title()} was called by an attempt that has ended."))
+        left = []
+        for attempt, reply in found.waiting:
+            if attempt == key:
+                self._answers.append((reply, Answer(id, None, failure, found.work.title())))
+            else:
+                left.append((attempt, reply))
+        found.waiting = left
+
+    def settle(self, settled: Settled) -> None:
+        """Take the end of a child, and answer who waits for it."""
+        id_ = settled.work.key.name
+        found = self._open.pop(id_)
+        where = settled.work.title()
+        if settled.cancelled or settled.failed is not None:
+            self._times[id_] = settled.work.key.index + 1
+        if settled.cancelled:
+            failure = describe(RunAbortedError(f"{where} was stopped before it came to an end."))
+            self._answer_all(found, Answer(id_, None, failure, where))
+            return
+        entry = Entry(
+            id=id_,
+            task=found.call.task,
+            parent=found.parent,
+            output=None,
+            failure=None,
+            attempt=settled.attempt,
+            started=settled.started,
+            ended=time.time(),
+            inputs=found.call.inputs,
+        )
+        if settled.failed is not None:
+            manifest = settled.manifest
+            own = None if manifest is None else manifest.failure
+            entry.failure = describe(settled.failed.error) if own is None else own
+        else:
+            assert settled.manifest is not None
+            entry.output = settled.manifest.outputs["result"]
+            self._actions.committed(settled, None)
+            self.keep(found.call, entry.output)
+        self.commit(entry)
+        self._answer_all(found, Answer(id_, entry.output, entry.failure, where))
+
+    def _answer_all(self, found: Open, answer: Answer) -> None:
+        for attempt, reply in found.waiting:
+            self._answered(attempt, answer.id)
+            self._answers.append((reply, answer))
+
+    # Results of other runs
+
+    def succeeded(self, id: str) -> bool:  # noqa: A002
+        """Tell whether an action has succeeded, and its value is there."""
+        entry = self.ended(id)
+        return entry is not None and entry.output is not None
+
+    def take_over(self, key: ActionKey, caller: str, call: Call) -> bool:
+        """Let the result that another run has kept stand for a call; tells whether there is one."""
+        row = self._look_up(call)
+        if row is None:
+            return False
+        now = time.time()
+        why = f"cache: hit, made by run {row.run}, action {row.action}"
+        self._ledger.call(key, self._actions.epoch, call.task, caller, call.label, State.SUCCEEDED, why, now, now)
+        self._observer.called(call.task)
+        self._observer.attempt_ended(call.task, 0, State.SUCCEEDED, final=True)
+        self.commit(Entry(call.id, call.task, caller, row.output, None, 0, now, now, call.inputs))
+        return True
+
+    def _look_up(self, call: Call) -> CacheRow | None:
+        """Find the result that another run has kept, whose value is there."""
+        cache = call.cache
+        row = self._ledger.cached(call.task, cache.key) if cache is not None and cache.read else None
+        return None if row is None or self._values.missing(list(row.output.refs)) else row
+
+    def _missed(self, call: Call) -> str | None:
+        """Say why no earlier result stands for a call; None if it asks for none."""
+        cache = call.cache
+        if cache is None:
+            return None
+        if not cache.read:
+            return "cache: not read, since the run makes its results anew"
+        row = self._ledger.cached(call.task, cache.key)
+        return "cache: miss" if row is None else f"cache: miss, the value that run {row.run} had kept is gone"
+
+    def keep(self, call: Call, output: Output) -> None:
+        """Keep the result of a call for later runs."""
+        if call.cache is not None:
+            self._ledger.keep_result(call.task, call.cache, output, self._run.run, call.id, time.time())

@@ -1,0 +1,106 @@
+"""The worker's side of tasks: runs one call of one task and packs what it returns."""
+
+from __future__ import annotations
+
+import asyncio
+
+from laminar.data.serde.failures import describe
+from laminar.errors import UnpicklableArtifactError
+from laminar.model.action import Entry, Manifest, Output
+from laminar.tasks import content, registry, surroundings
+from laminar.tasks.task import Task
+from laminar.worker.calling import current, makes_calls, task_factory
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+    from typing import Any
+
+    from laminar.data.values import Values
+    from laminar.model.action import Ref, Request
+    from laminar.tasks.payload import Payload
+
+
+def load(payload: Mapping[str, Any]) -> TaskEntry:
+    """Make the entry in a process that has loaded the user's code.
+
+    Args:
+        payload: ``values``: what packs and unpacks values.
+    """
+    return TaskEntry(payload["values"])
+
+
+class TaskEntry(Entry):
+    """Runs calls of tasks."""
+
+    def __init__(self, values: Values) -> None:
+        """Remember where values lie."""
+        self.values = values
+
+    def call(self, request: Request) -> Manifest:
+        """Run a call in this thread; an asynchronous task gets an event loop of its own."""
+        payload: Payload = request.payload
+        try:
+            task = _begin(payload)
+            with surroundings.of(payload), content.using(self.values.artifacts.blobs):
+                arguments = self.values.unpack_arguments(payload.inputs)
+                if task.is_async:
+                    with asyncio.Runner(loop_factory=_loop) as runner:
+                        result = runner.run(_body(task.interface.call, task.function, arguments))
+                else:
+                    result = task.interface.call(task.function, arguments)
+                return self._manifest(task, result)
+        except BaseException as error:
+            return Manifest({}, describe(error))
+
+    async def call_async(self, request: Request) -> Manifest:
+        """Run a call on the running event loop."""
+        payload: Payload = request.payload
+        try:
+            task = _begin(payload)
+            with surroundings.of(payload), content.using(self.values.artifacts.blobs):
+                arguments = self.values.unpack_arguments(payload.inputs)
+                result = await task.interface.call(task.function, arguments)
+                return self._manifest(task, result)
+        except asyncio.CancelledError:
+            running = asyncio.current_task()
+            if running is not None and running.cancelling():
+                raise
+            return Manifest({}, describe(asyncio.CancelledError("the task raised it by itself")))
+        except BaseException as error:
+            return Manifest({}, describe(error))
+
+    def _manifest(self, task: Task[..., Any], result: Any) -> Manifest:
+        result = task.interface.check_result(task.name, result)
+        return Manifest({"result": Output((self._pack(task, result),))})
+
+    def _pack(self, task: Task[..., Any], result: Any) -> Ref:
+        try:
+            ref: Ref = self.values.pack(result)
+        except UnpicklableArtifactError as error:
+            raise UnpicklableArtifactError(
+                f"Task {task.name} cannot return its result: {error}. Return what can be pickled."
+            ) from error
+        return ref
+
+
+def _begin(payload: Payload) -> Task[..., Any]:
+    """Find the task, and say to what it calls that it calls from it."""
+    caller = current.get()
+    if caller is not None:
+        caller.task = payload.task
+        caller.reads_cache = payload.reads_cache
+    return registry.find(payload.task, payload.module, Task)
+
+
+def _loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    loop.set_task_factory(task_factory)
+    return loop
+
+
+async def _body(call: Callable[..., Coroutine[Any, Any, Any]], function: Any, arguments: dict[str, Any]) -> Any:
+    return await call(function, arguments)
+
+
+makes_calls(_body.__code__)

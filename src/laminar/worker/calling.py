@@ -1,0 +1,230 @@
+"""How a running attempt calls children: it names them, asks the engine, and waits for the answers.
+
+A child's name is a digest of (parent, task, inputs, path, n): n counts the equal calls made so far on the same path.
+The path tells concurrent parts of one attempt apart. It is inherited from who started the part, with what was started
+(the coroutine function and its plain arguments) and how many such were started there before. So a name depends neither
+on the order in which things complete nor on the text of the program.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextvars
+import hashlib
+import marshal
+import threading
+
+from laminar.data.serde.failures import revive
+from laminar.errors import ExecutionError
+from laminar.wire.messages import Dismiss
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any
+
+    from laminar.data.values import Values
+    from laminar.model.ids import AttemptKey
+    from laminar.wire.messages import Answer, Message
+
+    Ask = Callable[[AttemptKey, Message, Callable[[Answer], None]], None]
+
+#: The attempt that the running code belongs to.
+current: contextvars.ContextVar[Caller | None] = contextvars.ContextVar("laminar_caller", default=None)
+_path: contextvars.ContextVar[bytes] = contextvars.ContextVar("laminar_path", default=b"")
+#: Code of coroutines that call a child: their path is that of who made the call.
+_calls: set[object] = set()
+
+SIZE = 10
+
+
+class Caller:
+    """Calls children for one attempt.
+
+    Attributes:
+        key: The attempt.
+        task: Full name of the task, or name of the layer.
+        values: Packs and unpacks what it passes on and gets back.
+        label: Name of the group that calls are made in.
+    """
+
+    def __init__(self, key: AttemptKey, task: str, values: Values, ask: Ask) -> None:
+        """Begin without calls.
+
+        Args:
+            key: The attempt.
+            task: Full name of the task, or name of the layer.
+            values: Packs and unpacks what it passes on and gets back.
+            ask: Takes a message for the engine, and what takes the answer from any thread.
+        """
+        self.key = key
+        self.task = task
+        self.values = values
+        #: Whether results that other runs have kept may be used.
+        self.reads_cache = True
+        self._ask = ask
+        self._lock = threading.Lock()
+        self._made: dict[bytes, int] = {}
+        action = key.action
+        self._name = f"{action.name}[{action.index}]" if action.index else action.name
+
+    def name(self, task: str, inputs: bytes) -> str:
+        """Name the next call of a task with these inputs on the path of the running code.
+
+        Args:
+            task: Full name of the task.
+            inputs: Digest of the inputs.
+        """
+        what = b"\0".join((self._name.encode(), task.encode(), _path.get(), inputs))
+        digest = hashlib.blake2b(what, digest_size=16).digest()
+        number = self._count(digest)
+        name = hashlib.blake2b(digest + number.to_bytes(8, "big"), digest_size=SIZE).digest()
+        return base64.b32encode(name).decode().lower()
+
+    def _count(self, digest: bytes) -> int:
+        with self._lock:
+            number = self._made.get(digest, 0)
+            self._made[digest] = number + 1
+        return number
+
+    def path_of(self, coroutine: Coroutine[Any, Any, Any]) -> bytes:
+        """Give the path of a coroutine that is about to run beside the running code."""
+        label = _label(coroutine)
+        digest = hashlib.blake2b(b"\1" + _path.get() + label, digest_size=16).digest()
+        return digest + self._count(digest).to_bytes(4, "big")
+
+    @property
+    def fresh(self) -> bool:
+        """Whether nothing of this action can be recorded yet, since it is tried for the first time in a new run."""
+        return self.key.number == 1 and self.key.epoch == 1
+
+    def ask(self, message: Message, reply: Callable[[Answer], None]) -> None:
+        """Ask; the answer is given in another thread."""
+        self._ask(self.key, message, reply)
+
+    async def call(self, message: Message) -> Answer:
+        """Ask, and wait for the answer on the running event loop. A cancelled call dismisses its child."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Answer] = loop.create_future()
+        self._ask(self.key, message, Replies.of(loop, future))
+        try:
+            return await future
+        except asyncio.CancelledError:
+            self.dismiss(message.id)
+            raise
+
+    def dismiss(self, id: str) -> None:  # noqa: A002
+        """Say that a child is needed no more."""
+        self._ask(self.key, Dismiss(id), _ignore)
+
+    def call_blocking(self, message: Message) -> Answer:
+        """Ask, and wait for the answer in this thread."""
+        waiting = _Waiting()
+        self._ask(self.key, message, waiting.set)
+        return waiting.get()
+
+    def value(self, answer: Answer) -> Any:
+        """Give what a call has returned, or raise what it has raised."""
+        if answer.failure is not None:
+            raise revive(answer.failure, answer.where)
+        if answer.output is None:
+            raise ExecutionError(f"{answer.where or answer.id} ended without a result.")
+        return self.values.unpack(answer.output.refs[0])
+
+
+class Replies:
+    """Takes answers from the engine's thread to an event loop, many at a time."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Start empty."""
+        self._loop = loop
+        self._lock = threading.Lock()
+        self._waiting: list[tuple[asyncio.Future[Answer], Answer]] = []
+
+    @classmethod
+    def of(cls, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Answer]) -> Callable[[Answer], None]:
+        """Give what takes the answer for a future of a loop."""
+        replies: Replies | None = getattr(loop, "_laminar_replies", None)
+        if replies is None:
+            replies = cls(loop)
+            loop._laminar_replies = replies  # type: ignore[attr-defined]
+        return lambda answer: replies.add(future, answer)
+
+    def add(self, future: asyncio.Future[Answer], answer: Answer) -> None:
+        """Take an answer; the first of many wakes the loop."""
+        with self._lock:
+            self._waiting.append((future, answer))
+            first = len(self._waiting) == 1
+        if first:
+            try:
+                self._loop.call_soon_threadsafe(self._deliver)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                return
+
+    def _deliver(self) -> None:
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for future, answer in waiting:
+            if not future.done():
+                future.set_result(answer)
+
+
+class _Waiting:
+    """An answer that a thread waits for."""
+
+    def __init__(self) -> None:
+        self._done = threading.Event()
+        self._answer: Answer | None = None
+
+    def set(self, answer: Answer) -> None:
+        self._answer = answer
+        self._done.set()
+
+    def get(self) -> Answer:
+        self._done.wait()
+        assert self._answer is not None
+        return self._answer
+
+
+def _ignore(_: Answer) -> None:
+    """Take an answer that nobody waits for."""
+
+
+def makes_calls(code: object) -> None:
+    """Say that coroutines of this code only call a child."""
+    _calls.add(code)
+
+
+def task_factory(
+    loop: asyncio.AbstractEventLoop,
+    coroutine: Any,
+    context: contextvars.Context | None = None,
+    **options: Any,
+) -> asyncio.Task[Any]:
+    """Make an :class:`asyncio.Task` whose code has a path of its own."""
+    caller = current.get()
+    if caller is not None and getattr(coroutine, "cr_code", None) not in _calls:
+        path = caller.path_of(coroutine)
+        context = contextvars.copy_context() if context is None else context
+        context.run(_path.set, path)
+    return asyncio.Task(coroutine, loop=loop, context=context, **options)
+
+
+def _label(coroutine: Any) -> bytes:
+    """Say what is started: the function's name, and its arguments as far as they are plain."""
+    code = getattr(coroutine, "cr_code", None)
+    frame = getattr(coroutine, "cr_frame", None)
+    name = str(getattr(coroutine, "__qualname__", type(coroutine).__qualname__)).encode()
+    if code is None or frame is None:
+        return name
+    values = frame.f_locals
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    return b"\0".join([name, *(_plain(values.get(argument)) for argument in names)])
+
+
+def _plain(value: Any) -> bytes:
+    try:
+        return marshal.dumps(value, 2)
+    except ValueError:
+        return type(value).__qualname__.encode()
