@@ -26,7 +26,7 @@ from laminar.data import canonical
 from laminar.data.local import LocalBlobs
 from laminar.data.memory import MemoryBlobs
 from laminar.errors import CorruptBlobError, TaskError, TaskInputError
-from laminar.tasks.files import Dir, File, using
+from laminar.tasks.files import Dir, File, arriving, using
 from laminar.tasks.interface import Interface
 from laminar.tasks.kinds import Mismatch, kind_of
 
@@ -278,6 +278,22 @@ def test_content_stored_before_a_run_is_in_the_runs_store_once_it_is_an_input() 
         assert store.has(file.digest)
         again = pickle.loads(pickle.dumps(folder))
         assert Path(again.download_sync("copy"), "deep/er/d.csv").read_text() == "1"
+
+
+def test_who_unpickles_a_value_can_see_whether_its_files_are_still_there() -> None:
+    value = {"file": File.from_local_sync(made()), "more": [Dir.from_local_sync(tree())]}
+    data = pickle.dumps(value)
+    with arriving() as found:
+        assert pickle.loads(data) == value
+    assert found == [value["file"], *value["more"]]
+    assert all(handle.exists_sync() for handle in found)
+    inner = next(found[1].walk_sync())
+    (blob,) = Path(".laminar/files").rglob(f"{inner.digest}*")
+    blob.unlink()
+    assert [handle.exists_sync() for handle in found] == [True, False]
+    with arriving() as others:
+        pass
+    assert others == []
 
 
 def test_paths_are_stored_where_a_file_or_folder_is_expected() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import stat
+import tempfile
 
+from laminar.data import streams
 from laminar.errors import TaskError
+from laminar.host import leftovers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,3 +75,39 @@ def looked_at(address: str) -> tuple[int, str, str]:
     with opened(_local(address)) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         return os.fstat(file.fileno()).st_size, address, f"sha256 {digest}"
+
+
+def scratch(root: str) -> str:
+    """Make a folder for copies: in the store's own, where a run clears what dead processes have left.
+
+    Where the store is no folder, the copies go when this process ends by itself.
+
+    Args:
+        root: Where the store is: a path, or an address.
+    """
+    if os.path.isabs(root):
+        folder = os.path.join(root, ".tmp", leftovers.private_name())
+        os.makedirs(folder)
+        return folder
+    folder = tempfile.mkdtemp(prefix="laminar-")
+    atexit.register(_clear, folder, os.getpid())
+    return folder
+
+
+def _clear(folder: str, maker: int) -> None:
+    """Remove a folder if this is the process that has made it, not one that was forked from it."""
+    if os.getpid() == maker:
+        leftovers.remove(folder)
+
+
+def copy(source: BinaryIO, target: str) -> None:
+    """Write a stream to a path, whole or not at all."""
+    private = f"{target}.{leftovers.private_name()}"
+    try:
+        with open(private, "wb") as file:
+            while piece := source.read(streams.CHUNK):
+                file.write(piece)
+        os.replace(private, target)
+    finally:
+        if os.path.exists(private):
+            os.unlink(private)

@@ -7,28 +7,26 @@ files of equal content and name are equal, whenever and wherever they were writt
 from __future__ import annotations
 
 import asyncio
-import atexit
+import contextvars
 import hashlib
 import io
 import os
-import tempfile
 from contextlib import asynccontextmanager, contextmanager
 from typing import Generic, TypeVar
 
-from laminar.data import streams
 from laminar.errors import TaskError
-from laminar.host import leftovers
 from laminar.tasks import addresses
 from laminar.tasks.content import AsyncStream, Store, Writer, store, using
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from typing import IO, Any, BinaryIO
+    from typing import IO, Any
 
-__all__ = ["Dir", "File", "store", "using"]
+__all__ = ["Dir", "File", "arriving", "store", "using"]
 
 T = TypeVar("T")
+HandleT = TypeVar("HandleT", bound="File[Any] | Dir[Any]")
 
 READ, WRITE = ("r", "rt", "rb"), ("w", "wt", "wb")
 
@@ -216,10 +214,12 @@ class File(Generic[T]):
             The path of the copy.
         """
         base = os.path.basename(self.name)
-        target = os.path.join(_scratch(), base) if local_path is None else os.fspath(local_path)
+        target = (
+            os.path.join(addresses.scratch(store().blobs.root), base) if local_path is None else os.fspath(local_path)
+        )
         target = os.path.join(target, base) if os.path.isdir(target) else target
         with self._reading() as source:
-            _copy(source, target)
+            addresses.copy(source, target)
         return target
 
     def _identity(self) -> tuple[object, ...]:
@@ -246,7 +246,7 @@ class File(Generic[T]):
         """
         if not self.written:
             raise TaskError(f"File {self.name} was begun, but not written: open it with mode 'wb' and write to it.")
-        return File, self._identity()
+        return _restored_file, self._identity()
 
     def __laminar_digest__(self) -> bytes:
         """Give what stands for it in cache keys: name and content."""
@@ -315,12 +315,12 @@ class Dir(Generic[T]):
         return self
 
     async def exists(self) -> bool:
-        """Tell whether the list of its files is there, while the loop goes on."""
+        """Tell whether all of its files are there, while the loop goes on."""
         return await asyncio.to_thread(self.exists_sync)
 
     def exists_sync(self) -> bool:
-        """Tell whether the list of its files is there."""
-        return (self._home or store()).has(self.digest)
+        """Tell whether all of its files are there."""
+        return (self._home or store()).has(self.digest) and all(file.exists_sync() for file in self._files())
 
     async def walk(
         self, recursive: bool = True, max_depth: int | None = None, file_pattern: str = "*"
@@ -387,7 +387,11 @@ class Dir(Generic[T]):
         Returns:
             The path of the folder.
         """
-        target = os.path.join(_scratch(), self.name) if local_path is None else os.fspath(local_path)
+        target = (
+            os.path.join(addresses.scratch(store().blobs.root), self.name)
+            if local_path is None
+            else os.fspath(local_path)
+        )
         os.makedirs(target, exist_ok=True)
         for file in self._files():
             steps = file.name.split("/")
@@ -398,7 +402,7 @@ class Dir(Generic[T]):
             place = os.path.join(target, *steps)
             os.makedirs(os.path.dirname(place), exist_ok=True)
             with file._reading() as source:
-                _copy(source, place)
+                addresses.copy(source, place)
         return target
 
     def _identity(self) -> tuple[object, ...]:
@@ -418,11 +422,45 @@ class Dir(Generic[T]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel as a handle; the files stay in the store."""
-        return Dir, self._identity()
+        return _restored_dir, self._identity()
 
     def __laminar_digest__(self) -> bytes:
         """Give what stands for it in cache keys: its name, and the names and contents of its files."""
         return hashlib.sha256(repr(self._identity()).encode()).digest()
+
+
+_arriving: contextvars.ContextVar[list[File[Any] | Dir[Any]] | None] = contextvars.ContextVar(
+    "laminar_arriving", default=None
+)
+
+
+@contextmanager
+def arriving() -> Iterator[list[File[Any] | Dir[Any]]]:
+    """Collect the handles that are unpickled in this context.
+
+    Who takes a value from a cache can see by them whether all of its content is still there.
+    """
+    found: list[File[Any] | Dir[Any]] = []
+    token = _arriving.set(found)
+    try:
+        yield found
+    finally:
+        _arriving.reset(token)
+
+
+def _restored_file(name: str, digest: str, size: int, address: str, version: str) -> File[Any]:
+    return _noted(File(name, digest, size, address, version))
+
+
+def _restored_dir(name: str, digest: str, count: int, size: int) -> Dir[Any]:
+    return _noted(Dir(name, digest, count, size))
+
+
+def _noted(handle: HandleT) -> HandleT:
+    found = _arriving.get()
+    if found is not None:
+        found.append(handle)
+    return handle
 
 
 def _written_through(writer: io.RawIOBase) -> Iterator[IO[str]]:
@@ -451,37 +489,3 @@ def _listing(entries: list[list[Any]]) -> bytes:
     import json  # 5 ms
 
     return json.dumps(entries).encode()
-
-
-def _scratch() -> str:
-    """Make a folder for copies: in the store's own, where a run clears what dead processes have left.
-
-    Where the store is no folder, the copies go when this process ends by itself.
-    """
-    blobs = store().blobs
-    if os.path.isabs(blobs.root):
-        folder = os.path.join(blobs.root, ".tmp", leftovers.private_name())
-        os.makedirs(folder)
-        return folder
-    folder = tempfile.mkdtemp(prefix="laminar-")
-    atexit.register(_clear, folder, os.getpid())
-    return folder
-
-
-def _clear(folder: str, maker: int) -> None:
-    """Remove a folder if this is the process that has made it, not one that was forked from it."""
-    if os.getpid() == maker:
-        leftovers.remove(folder)
-
-
-def _copy(source: BinaryIO, target: str) -> None:
-    """Write a stream to a path, whole or not at all."""
-    private = f"{target}.{leftovers.private_name()}"
-    try:
-        with open(private, "wb") as file:
-            while piece := source.read(streams.CHUNK):
-                file.write(piece)
-        os.replace(private, target)
-    finally:
-        if os.path.exists(private):
-            os.unlink(private)

@@ -64,19 +64,20 @@ class Members(Kind):
         self.name = f"{name}[{member.name}{', ...' if makes is tuple else ''}]" if member else name
         self.head = name
         self.exact = frozenset((makes,)) if self.member.anything and accepts is makes else NOTHING
+        self._counted = issubclass(accepts, abc.Collection)
         self._ordered = not issubclass(makes, abc.Set)
 
     @property
     def known(self) -> bool:
         """Whether the members are; what is read once, such as an iterator, cannot be checked nor shown."""
-        return self.member.known and issubclass(self.accepts, abc.Collection)
+        return self.member.known and self._counted
 
     def check(self, value: Any) -> Any:
         """Take containers whose members all fit."""
         if not isinstance(value, self.accepts):
             raise self.refuse(value)
         member = self.member
-        if member.anything or not isinstance(value, abc.Collection):
+        if member.anything or not (self._counted or isinstance(value, abc.Collection)):
             return value
         if member.exact and member.exact.issuperset(map(type, value)):
             return value
