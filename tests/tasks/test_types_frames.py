@@ -202,6 +202,7 @@ def test_polars_objects_are_refused_since_polars_cannot_serialise_them() -> None
     with pytest.raises(UnpicklableArtifactError, match="Object"):
         through(pl.DataFrame({"o": pl.Series([{1}, {2}], dtype=pl.Object)}))
     assert by_arrow(pl.DataFrame({"n": [1]}))
+    assert by_arrow(pl.Series("n", [1]))
 
 
 def test_tables_and_batches_of_arrow_come_back_as_they_were() -> None:
