@@ -8,7 +8,9 @@ themselves where they are small, else at ``.tasks/artifacts/<sha256>.gz``.
 from __future__ import annotations
 
 import json
-from base64 import b64decode, b64encode
+from base64 import b64decode
+from binascii import b2a_base64
+from json.encoder import encode_basestring_ascii as _quoted
 
 from laminar.model.action import Failure, Output, Ref
 from laminar.model.value import Value
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 SPACE = ".tasks"
 
 
-class Entry(Value):
+class Entry(Value, hot=True):
     """An action that has ended.
 
     Attributes:
@@ -61,6 +63,9 @@ class Journal:
 
     def add(self, entry: Entry) -> None:
         """Take up an entry; it counts from the next :meth:`flush` on."""
+        if entry.failure is None and entry.output is not None and len(entry.output.refs) == 1:
+            self._lines.append(_line(entry, entry.output.refs[0]))
+            return
         plain: dict[str, Any] = {"id": entry.id, "task": entry.task, "parent": entry.parent}
         if entry.output is not None:
             plain["output"] = _from_output(entry.output)
@@ -70,7 +75,7 @@ class Journal:
         plain["started"] = round(entry.started, 6)
         plain["ended"] = round(entry.ended, 6)
         if entry.inputs is not None:
-            plain["inputs"] = b64encode(entry.inputs).decode()
+            plain["inputs"] = _text(entry.inputs)
         self._lines.append(json.dumps(plain))
 
     def forget(self, id: str) -> None:  # noqa: A002
@@ -128,10 +133,23 @@ def runs(blobs: Blobs) -> list[str]:
     return sorted(name.removesuffix(".jsonl") for name in blobs.names(f"{SPACE}/runs") if name.endswith(".jsonl"))
 
 
+def _line(entry: Entry, ref: Ref) -> str:
+    """Write the entry of a success, at a third of the time that the encoder takes: names are checked elsewhere."""
+    data = "null" if ref.data is None else f'"{_text(ref.data)}"'
+    inputs = "" if entry.inputs is None else f', "inputs": "{_text(entry.inputs)}"'
+    return (
+        f'{{"id": "{entry.id}", "task": {_quoted(entry.task)}, "parent": "{entry.parent}", '
+        f'"output": [[{_quoted(ref.dtype)}, "{ref.hexdigest}", {data}]], "attempt": {entry.attempt}, '
+        f'"started": {entry.started:.6f}, "ended": {entry.ended:.6f}{inputs}}}'
+    )
+
+
+def _text(data: bytes) -> str:
+    return b2a_base64(data, newline=False).decode()
+
+
 def _from_output(output: Output) -> list[Any]:
-    return [
-        [ref.dtype, ref.hexdigest, None if ref.data is None else b64encode(ref.data).decode()] for ref in output.refs
-    ]
+    return [[ref.dtype, ref.hexdigest, None if ref.data is None else _text(ref.data)] for ref in output.refs]
 
 
 def to_output(plain: list[Any]) -> Output:
@@ -140,7 +158,7 @@ def to_output(plain: list[Any]) -> Output:
 
 
 def _from_failure(failure: Failure) -> dict[str, Any]:
-    pickled = None if failure.pickled is None else b64encode(failure.pickled).decode()
+    pickled = None if failure.pickled is None else _text(failure.pickled)
     return {**vars(failure), "pickled": pickled}
 
 

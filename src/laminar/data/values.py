@@ -47,7 +47,7 @@ class _Small(io.BytesIO):
     """Takes a pickle until that proves large."""
 
     def write(self, data: Any) -> int:
-        if self.tell() + len(data) > SMALL:
+        if self.tell() + memoryview(data).nbytes > SMALL:  # a large array comes as a buffer, which has no length
             raise _TooLargeError
         return super().write(data)
 

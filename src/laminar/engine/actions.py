@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from laminar.model.ids import ActionKey
 
 
-class Waiting(Value):
+class Waiting(Value, hot=True):
     """An action that waits for a slot, or for its retry."""
 
     work: Work
@@ -45,7 +45,7 @@ class Waiting(Value):
     close: Callable[[], None] | None
 
 
-class Live(Value):
+class Live(Value, hot=True):
     """An attempt that runs.
 
     Attributes:
@@ -63,7 +63,7 @@ class Live(Value):
     idle: bool = False
 
 
-class Settled(Value, frozen=True):
+class Settled(Value, frozen=True, hot=True):
     """An action has ended for good.
 
     Attributes:

@@ -12,6 +12,7 @@ import time
 from laminar.data.journal import Entry, forget_failures_below
 from laminar.data.serde.failures import describe
 from laminar.errors import RecursionLimitError, RunAbortedError
+from laminar.model.action import Output, Ref
 from laminar.model.ids import ActionKey
 from laminar.model.states import Outcome, State
 from laminar.model.value import Value
@@ -20,6 +21,7 @@ from laminar.wire.messages import Answer, Call, Checkpoint, Dismiss, Recall
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Any
 
     from laminar.data.journal import Journal
     from laminar.data.values import Values
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from laminar.engine.contract import Observer, Work
     from laminar.ledger.rows import CacheRow
     from laminar.ledger.sql import Ledger
-    from laminar.model.action import Asked, Failure, Output
+    from laminar.model.action import Asked, Failure
     from laminar.model.ids import AttemptKey
 
     Reply = Callable[[Answer], None]
@@ -38,7 +40,7 @@ DEPTH = 100
 OWN_FAULT = frozenset({Outcome.RAISED, Outcome.EXITED, Outcome.TIMED_OUT, Outcome.OUT_OF_MEMORY})
 
 
-class Open(Value):
+class Open(Value, hot=True):
     """A child that has not ended.
 
     Attributes:
@@ -46,12 +48,14 @@ class Open(Value):
         call: As it was called.
         parent: Name of the action that called it.
         waiting: Who waits for it: the attempt, and how it is answered.
+        stopped: Whether it was told to stop, since nobody waited for it any more.
     """
 
     work: Work
     call: Call
     parent: str
     waiting: list[tuple[AttemptKey, Reply]]
+    stopped: bool = False
 
 
 class Children:
@@ -87,34 +91,53 @@ class Children:
         self._ledger = ledger
         self._observer = observer
         self._work = work
-        self._ended = dict(ended)
+        #: What those that have succeeded have returned, taken apart: a run may have a hundred thousand.
+        self._done: dict[str, tuple[Any, ...]] = {}
+        self._failed: dict[str, Entry] = {}
+        for entry in ended.values():
+            self._note(entry)
         self._open: dict[str, Open] = {}
+        #: Those that have not ended, by the action that called them.
+        self._below: dict[str, set[str]] = {}
         self._asked: dict[AttemptKey, set[str]] = {}
         self._answers: list[tuple[Reply, Answer]] = []
         #: How often a child has ended without success under this holder: each time is an action of its own.
         self._times: dict[str, int] = {}
         self.grace = 0.0
+        #: Why nothing more is begun; None while the run goes on.
+        self.closed: str | None = None
 
     def owns(self, key: ActionKey) -> bool:
         """Tell whether an action is a child."""
         return key.name in self._open
 
-    def ended(self, id: str) -> Entry | None:  # noqa: A002
-        """Find an action that has ended; None if it has not, or its value is gone."""
-        entry = self._ended.get(id)
-        if entry is not None and entry.output is not None and self._values.missing(list(entry.output.refs)):
-            del self._ended[id]
+    def _note(self, entry: Entry) -> None:
+        self._failed.pop(entry.id, None)
+        if entry.output is not None:
+            (ref,) = entry.output.refs
+            self._done[entry.id] = (ref.dtype, ref.hexdigest, ref.data)
+        else:
+            self._failed[entry.id] = entry
+
+    def ended(self, id: str, where: str = "") -> Answer | None:  # noqa: A002
+        """Find what became of an action; None if it has not ended, or its value is gone."""
+        done = self._done.get(id)
+        if done is None:
+            failed = self._failed.get(id)
+            return None if failed is None else Answer(id, None, failed.failure, where)
+        ref = Ref(*done)
+        if ref.data is None and self._values.missing([ref]):
+            del self._done[id]
             self._journal.forget(id)
             return None
-        return entry
+        return Answer(id, Output((ref,)), None, where)
 
     def commit(self, entry: Entry) -> None:
         """Take up an action that has ended; it counts from the next :meth:`flush` on."""
         self._journal.add(entry)
         if entry.failure is not None:
-            forget_failures_below(self._ended, entry.id)
-        entry.inputs = None
-        self._ended[entry.id] = entry
+            forget_failures_below(self._failed, entry.id)
+        self._note(entry)
 
     def flush(self) -> None:
         """Commit what has ended, then answer.
@@ -139,17 +162,16 @@ class Children:
             case Call():
                 self._call(event.key, message, event.reply)
             case Recall():
-                entry = self.ended(message.id)
-                self._answer(event.reply, message.id, entry, message.id)
+                self._answers.append((event.reply, self.ended(message.id) or Answer(message.id)))
             case Checkpoint():
                 self._checkpoint(event.key, message, event.reply)
             case Dismiss():
                 self._dismiss(event.key, message.id)
 
     def _call(self, parent: AttemptKey, call: Call, reply: Reply) -> None:
-        entry = self.ended(call.id)
-        if entry is not None:
-            self._answer(reply, call.id, entry, f"task {call.task}")
+        answer = self.ended(call.id, f"task {call.task}")
+        if answer is not None:
+            self._answers.append((reply, answer))
             return
         found = self._open.get(call.id)
         if found is None:
@@ -165,9 +187,11 @@ class Children:
         depth = self._actions.live[parent].waiting.work.depth + 1
         caller = parent.action.name
         if self.take_over(key, caller, call):
-            self._answer(reply, call.id, self._ended[call.id], f"task {call.task}")
+            self._answers.append((reply, self.ended(call.id) or Answer(call.id)))
             return None
         try:
+            if self.closed is not None:
+                raise RunAbortedError(f"Task {call.task} was called while its run stops: {self.closed}.")
             if depth > DEPTH:
                 raise RecursionLimitError(
                     f"Task {call.task} was called {DEPTH} calls deep. A task that calls itself needs an end; "
@@ -181,7 +205,16 @@ class Children:
         self._observer.called(call.task)
         self._actions.request((work,))
         opened = self._open[call.id] = Open(work, call, caller, [])
+        self._below.setdefault(caller, set()).add(call.id)
         return opened
+
+    def _close(self, id: str) -> Open:  # noqa: A002
+        found = self._open.pop(id)
+        siblings = self._below[found.parent]
+        siblings.discard(id)
+        if not siblings:
+            del self._below[found.parent]
+        return found
 
     def _refuse(self, key: ActionKey, caller: str, call: Call, failure: Failure, reply: Reply) -> None:
         """Answer a call that cannot become an action."""
@@ -189,12 +222,6 @@ class Children:
         reason = f"{failure.type_name.rpartition('.')[2]}: {failure.message}"[:500]
         self._ledger.call(key, self._actions.epoch, call.task, caller, call.label, State.FAILED, reason)
         self._answers.append((reply, Answer(call.id, None, failure, f"task {call.task}")))
-
-    def _answer(self, reply: Reply, id: str, entry: Entry | None, where: str) -> None:  # noqa: A002
-        if entry is None:
-            self._answers.append((reply, Answer(id)))
-        else:
-            self._answers.append((reply, Answer(id, entry.output, entry.failure, where)))
 
     def _checkpoint(self, parent: AttemptKey, message: Checkpoint, reply: Reply) -> None:
         key = ActionKey(self._run.space, self._run.run, message.id)
@@ -220,8 +247,9 @@ class Children:
             self._stop(id, found)
 
     def _stop(self, id: str, found: Open) -> None:  # noqa: A002
+        found.stopped = True
         if self._actions.dismiss(found.work, self.grace):
-            del self._open[id]
+            self._close(id)
             self._times[id] = found.work.key.index + 1
 
     def _answered(self, parent: AttemptKey, id: str) -> None:  # noqa: A002
@@ -241,14 +269,15 @@ class Children:
         They run on if it is tried again, since it will then ask for them by the same names.
         """
         if outcome in OWN_FAULT:
-            forget_failures_below(self._ended, key.action.name)
+            forget_failures_below(self._failed, key.action.name)
         for id_ in self._asked.pop(key, ()):
             found = self._open.get(id_)
             if found is not None:
                 self._leave(key, id_, found)
-        if settled is not None:
-            for id_, found in list(self._open.items()):
-                if found.parent == key.action.name and not found.waiting:
+        if settled is not None and key.action.name in self._below:
+            for id_ in list(self._below[key.action.name]):
+                found = self._open[id_]
+                if not found.waiting:
                     self._stop(id_, found)
 
     def _leave(self, key: AttemptKey, id: str, found: Open) -> None:  # noqa: A002
@@ -265,10 +294,13 @@ class Children:
     def settle(self, settled: Settled) -> None:
         """Take the end of a child, and answer who waits for it."""
         id_ = settled.work.key.name
-        found = self._open.pop(id_)
+        found = self._close(id_)
         where = settled.work.title()
         if settled.cancelled or settled.failed is not None:
             self._times[id_] = settled.work.key.index + 1
+        if settled.cancelled and found.stopped:
+            self._call_again(found)
+            return
         if settled.cancelled:
             failure = describe(RunAbortedError(f"{where} was stopped before it came to an end."))
             self._answer_all(found, Answer(id_, None, failure, where))
@@ -296,6 +328,12 @@ class Children:
         self.commit(entry)
         self._answer_all(found, Answer(id_, entry.output, entry.failure, where))
 
+    def _call_again(self, found: Open) -> None:
+        """Begin a child anew for who has called it since it was told to stop."""
+        for attempt, reply in found.waiting:
+            self._answered(attempt, found.call.id)
+            self._call(attempt, found.call, reply)
+
     def _answer_all(self, found: Open, answer: Answer) -> None:
         for attempt, reply in found.waiting:
             self._answered(attempt, answer.id)
@@ -305,8 +343,8 @@ class Children:
 
     def succeeded(self, id: str) -> bool:  # noqa: A002
         """Tell whether an action has succeeded, and its value is there."""
-        entry = self.ended(id)
-        return entry is not None and entry.output is not None
+        answer = self.ended(id)
+        return answer is not None and answer.output is not None
 
     def take_over(self, key: ActionKey, caller: str, call: Call) -> bool:
         """Let the result that another run has kept stand for a call; tells whether there is one."""

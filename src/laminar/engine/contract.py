@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from laminar.model.states import State
 
 
-class Submission(Value, frozen=True):
+class Submission(Value, frozen=True, hot=True):
     """An attempt, ready to start.
 
     Attributes:

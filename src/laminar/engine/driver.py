@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Seconds between looks at logs and at requests from outside, while nothing else happens.
 GLANCE = 0.1
+#: How many times as long as writing the ledger takes it is left alone: a tenth of the time at most goes there.
+CALM = 10
 
 
 class Parts(Value):
@@ -58,6 +60,7 @@ class Driver(ABC):
         self.parts = parts
         self._stamp = parts.ledger.stamp()
         self._next_glance = 0.0
+        self._next_flush = 0.0
         self.grace = 0.0
         self.failures: list[Failed] = []
         self.stopped: str | None = None
@@ -149,7 +152,11 @@ class Driver(ABC):
 
     def _glance(self) -> None:
         parts = self.parts
-        parts.ledger.flush()
+        now = time.monotonic()
+        if now >= self._next_flush:
+            parts.ledger.flush()
+            took = time.monotonic() - now
+            self._next_flush = now + took * CALM
         self._next_glance = time.monotonic() + GLANCE
         parts.logs.poll()
         parts.observer.tick()

@@ -425,7 +425,7 @@ class Ledger:
         return [EventRow(*row) for row in self._rows(queries.LIST_EVENTS, (space, run))]
 
 
-class _Fresh(Value):
+class _Fresh(Value, hot=True):
     """A task call that is not in the file yet: its row, and those of its attempts by their number."""
 
     action: list[Any]

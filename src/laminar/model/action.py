@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class Ref(Value, frozen=True):
+class Ref(Value, frozen=True, hot=True):
     """Where a value lies.
 
     Attributes:
@@ -33,7 +33,7 @@ class Ref(Value, frozen=True):
     data: bytes | None = None
 
 
-class Output(Value, frozen=True):
+class Output(Value, frozen=True, hot=True):
     """A named output of an action.
 
     Attributes:
@@ -63,7 +63,7 @@ class Failure(Value, frozen=True):
     final: bool = False
 
 
-class Manifest(Value, frozen=True):
+class Manifest(Value, frozen=True, hot=True):
     """What an attempt hands over when it ends by itself.
 
     Attributes:
@@ -119,7 +119,7 @@ class Door(Value, frozen=True):
     token: str
 
 
-class Request(Value, frozen=True):
+class Request(Value, frozen=True, hot=True):
     """One attempt, as an executor is asked to run it.
 
     Attributes:
@@ -171,7 +171,7 @@ class Started(Value, frozen=True):
     detail: str = ""
 
 
-class Ended(Value, frozen=True):
+class Ended(Value, frozen=True, hot=True):
     """An attempt has ended.
 
     Attributes:
@@ -223,7 +223,7 @@ class Notice(Value, frozen=True):
     text: str
 
 
-class Asked(Value):
+class Asked(Value, hot=True):
     """A running attempt asks something of the engine.
 
     Attributes:

@@ -38,7 +38,7 @@ def new_run_id(now: float | None = None, entropy: bytes | None = None) -> str:
     return "".join(reversed(letters))
 
 
-class ActionKey(Value, frozen=True):
+class ActionKey(Value, frozen=True, hot=True):
     """Name of one action: a split of a layer, or a call of a task.
 
     Attributes:
@@ -55,14 +55,14 @@ class ActionKey(Value, frozen=True):
 
     def __hash__(self) -> int:
         """Hash by the parts that differ most."""
-        return hash((self.run, self.name, self.index))
+        return hash(self.name) + self.index
 
     def __str__(self) -> str:
         """Show the action as ``Layer[index]``."""
         return f"{self.name}[{self.index}]"
 
 
-class AttemptKey(Value, frozen=True):
+class AttemptKey(Value, frozen=True, hot=True):
     """Name of one try of an action.
 
     Attributes:
@@ -76,8 +76,8 @@ class AttemptKey(Value, frozen=True):
     epoch: int
 
     def __hash__(self) -> int:
-        """Hash by action, try and holder."""
-        return hash((self.action, self.number, self.epoch))
+        """Hash by the action; it has few attempts."""
+        return hash(self.action.name) + self.action.index
 
     def __str__(self) -> str:
         """Show the attempt as ``Layer[index]#number``."""

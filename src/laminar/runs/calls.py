@@ -81,6 +81,13 @@ def caller(key: AttemptKey, values: Values, ask: Ask) -> Iterator[None]:
         current.reset(token)
 
 
+def call_from(key: AttemptKey, values: Values, ask: Ask) -> None:
+    """Let the code of the current context call tasks from now on; see :func:`caller`."""
+    from laminar.worker.calling import Caller, current  # loaded by then
+
+    current.set(Caller(key, key.action.name, values, ask))
+
+
 def task_factory() -> Any:
     """Give what makes the tasks of event loops, so that each part of an attempt has a path."""
     from laminar.worker.calling import task_factory as factory  # 50 ms of asyncio that flows do not need

@@ -31,7 +31,7 @@ from laminar.runs import calls
 from laminar.runs.packing import Packer
 from laminar.runs.signals import Interrupts
 from laminar.worker import loading
-from laminar.worker.capture import Capture, captured
+from laminar.worker.capture import Capture, capture_here, captured
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -354,8 +354,12 @@ class _Run:
 
     async def _call_async(self, request: Request) -> Manifest:
         assert self._order.call_async is not None
-        with captured(request.log), calls.caller(request.key, self._order.values, self._ask):
+        log = capture_here(request.log)  # the context is this attempt's own, so nothing is put back
+        calls.call_from(request.key, self._order.values, self._ask)
+        try:
             return await self._order.call_async(request)
+        finally:
+            log.close()
 
     def _ask(self, key: AttemptKey, message: Message, reply: Callable[[Answer], None]) -> None:
         self._events.put(Asked(key, message, reply))

@@ -13,6 +13,7 @@ from laminar.data import streams
 from laminar.data.artifacts import path_of
 from laminar.errors import CorruptBlobError
 from laminar.model.value import Value
+from laminar.worker.calling import current
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -192,6 +193,9 @@ def store() -> Store:
     found = _store.get()
     if found is not None:
         return found
+    caller = current.get()
+    if caller is not None:
+        return Store(caller.values.artifacts.blobs)
     from laminar.data.local import LocalBlobs  # only outside of runs, which have their own blobs
 
     return Store(LocalBlobs(os.path.abspath(ROOT)))

@@ -7,7 +7,7 @@ import asyncio
 from laminar.data.serde.failures import describe
 from laminar.errors import UnpicklableArtifactError
 from laminar.model.action import Entry, Manifest, Output
-from laminar.tasks import content, registry, surroundings
+from laminar.tasks import registry, surroundings
 from laminar.tasks.task import Task
 from laminar.worker.calling import current, makes_calls, task_factory
 
@@ -42,7 +42,7 @@ class TaskEntry(Entry):
         payload: Payload = request.payload
         try:
             task = _begin(payload)
-            with surroundings.of(payload), content.using(self.values.artifacts.blobs):
+            with surroundings.of(payload):
                 arguments = self.values.unpack_arguments(payload.inputs)
                 if task.is_async:
                     with asyncio.Runner(loop_factory=_loop) as runner:
@@ -58,10 +58,10 @@ class TaskEntry(Entry):
         payload: Payload = request.payload
         try:
             task = _begin(payload)
-            with surroundings.of(payload), content.using(self.values.artifacts.blobs):
-                arguments = self.values.unpack_arguments(payload.inputs)
-                result = await task.interface.call(task.function, arguments)
-                return self._manifest(task, result)
+            if not payload.variables:
+                return await self._result(task, payload)
+            with surroundings.of(payload):
+                return await self._result(task, payload)
         except asyncio.CancelledError:
             running = asyncio.current_task()
             if running is not None and running.cancelling():
@@ -69,6 +69,10 @@ class TaskEntry(Entry):
             return Manifest({}, describe(asyncio.CancelledError("the task raised it by itself")))
         except BaseException as error:
             return Manifest({}, describe(error))
+
+    async def _result(self, task: Task[..., Any], payload: Payload) -> Manifest:
+        arguments = self.values.unpack_arguments(payload.inputs)
+        return self._manifest(task, await task.interface.call(task.function, arguments))
 
     def _manifest(self, task: Task[..., Any], result: Any) -> Manifest:
         result = task.interface.check_result(task.name, result)

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from laminar.model.secret import Secret
 
 
-class Payload(Value):
+class Payload(Value, hot=True):
     """What the worker must know of a call.
 
     Attributes:

@@ -122,14 +122,11 @@ class TaskWork(Work):
             env={} if inside else self._environment(variables, number),
             resources=settings.resources if memory is None else settings.resources.replace(memory=memory),
             placement=placement(settings),
-            retry=self._retry(settings),
+            retry=self._task.retry,
             timeout=choices.executors[self.lane].timeout if timeout is None else timeout,
             close=_nothing,
             entry=choices.entry,
         )
-
-    def _retry(self, settings: Settings) -> Any:
-        return settings.retries.retry()
 
     def _environment(self, variables: Mapping[str, str], number: int) -> dict[str, str]:
         return {

@@ -246,7 +246,18 @@ def go_on(choice: Choice, name: str) -> Run:
     if "inputs" not in noted:
         raise UnknownRunError(f"Run {found.name} was stopped before its inputs were kept. Start it again.")
     task = registry.find(found.task, noted["module"], Task)
+    choice = _as_before(choice, noted)
     return _start(choice, task, bytes.fromhex(noted["inputs"]), root, found.name, resuming=True)
+
+
+def _as_before(choice: Choice, noted: Mapping[str, Any]) -> Choice:
+    """Go on as the run was begun, where nothing else is said."""
+    return choice.replace(
+        env_vars=choice.env_vars or noted.get("env_vars"),
+        executor=choice.executor or noted.get("executor"),
+        concurrency=choice.concurrency or noted.get("concurrency"),
+        overwrite_cache=choice.overwrite_cache or noted.get("overwrite_cache", False),
+    )
 
 
 def _stop_if_assigned(task: str) -> None:
@@ -345,6 +356,10 @@ class _Order:
                     "module": self._task.module,
                     "inputs": self._inputs.hex(),
                     "labels": dict(self._choice.labels or {}),
+                    "env_vars": dict(self._choice.env_vars or {}),
+                    "executor": self._choice.executor if isinstance(self._choice.executor, str) else None,
+                    "concurrency": self._choice.concurrency,
+                    "overwrite_cache": self._choice.overwrite_cache,
                     "version": self._choice.version,
                     "project": self._choice.project or configuration.current_project(),
                     "domain": self._choice.domain or configuration.current_domain(),

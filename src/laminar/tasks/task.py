@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Mapping
     from typing import NoReturn
 
+    from laminar.model.policies import Retry
+
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
@@ -85,6 +87,11 @@ class Task(Generic[P, R]):
             merged.update(level)
         return Settings(**merged)
 
+    @functools.cached_property
+    def retry(self) -> Retry:
+        """When it is tried again, as the engine carries it out."""
+        return self.settings.retries.retry()
+
     @property
     def overrides(self) -> Mapping[str, Any]:
         """What was said of it by :meth:`override`."""
@@ -133,13 +140,12 @@ class Task(Generic[P, R]):
             return Pending(self.name, _awaited(caller, call))  # type: ignore[return-value]
         return caller.value(caller.call_blocking(call))  # type: ignore[no-any-return]
 
-    async def aio(self, *args: P.args, **kwargs: P.kwargs) -> Any:
+    def aio(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, Any]:
         """Call the task, to be awaited whether the function is asynchronous or not."""
         caller = current.get()
         if caller is not None:
-            return await _awaited(caller, self.call(caller, args, kwargs))
-        made = self.function(*args, **kwargs)
-        return await made if inspect.isawaitable(made) else made
+            return _awaited(caller, self.call(caller, args, kwargs))
+        return _later(self.function, args, kwargs)
 
     def _plain(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if self.is_async:
@@ -265,8 +271,9 @@ async def _plain_body(body: Coroutine[Any, Any, T]) -> T:
         _plainly.reset(token)
 
 
-async def _later(function: Callable[..., T], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> T:
-    return function(*args, **kwargs)
+async def _later(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    made = function(*args, **kwargs)
+    return await _plain_body(made) if inspect.iscoroutine(made) else made
 
 
 class Pending:
@@ -294,6 +301,26 @@ class Pending:
     def close(self) -> None:
         """End it."""
         self._coroutine.close()
+
+    @property
+    def cr_code(self) -> Any:
+        """The code that runs, as coroutines have it."""
+        return self._coroutine.cr_code  # type: ignore[attr-defined]
+
+    @property
+    def cr_frame(self) -> Any:
+        """Where it stands, as coroutines have it."""
+        return self._coroutine.cr_frame  # type: ignore[attr-defined]
+
+    @property
+    def cr_running(self) -> bool:
+        """Whether it runs just now, as coroutines have it."""
+        return self._coroutine.cr_running  # type: ignore[attr-defined, no-any-return]
+
+    @property
+    def cr_await(self) -> Any:
+        """What it waits for, as coroutines have it."""
+        return self._coroutine.cr_await  # type: ignore[attr-defined]
 
     def _refuse(self, *_: object) -> NoReturn:
         self._coroutine.close()

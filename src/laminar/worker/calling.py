@@ -14,9 +14,10 @@ import contextvars
 import hashlib
 import marshal
 import threading
+import weakref
 
 from laminar.data.serde.failures import revive
-from laminar.errors import ExecutionError
+from laminar.errors import ExecutionError, TaskError
 from laminar.wire.messages import Dismiss
 
 TYPE_CHECKING = False
@@ -37,6 +38,8 @@ _path: contextvars.ContextVar[bytes] = contextvars.ContextVar("laminar_path", de
 _calls: set[object] = set()
 
 SIZE = 10
+#: Flags of code that takes ``*args`` and ``**kwargs``: :data:`inspect.CO_VARARGS`, :data:`inspect.CO_VARKEYWORDS`.
+VARARGS, VARKEYWORDS = 4, 8
 
 
 class Caller:
@@ -66,8 +69,7 @@ class Caller:
         self._ask = ask
         self._lock = threading.Lock()
         self._made: dict[bytes, int] = {}
-        action = key.action
-        self._name = f"{action.name}[{action.index}]" if action.index else action.name
+        self._parts: dict[bytes, tuple[weakref.ref[Any], weakref.ref[Any]]] = {}
 
     def name(self, task: str, inputs: bytes) -> str:
         """Name the next call of a task with these inputs on the path of the running code.
@@ -75,12 +77,34 @@ class Caller:
         Args:
             task: Full name of the task.
             inputs: Digest of the inputs.
+
+        Raises:
+            TaskError: Parts that cannot be told apart have made equal calls.
         """
-        what = b"\0".join((self._name.encode(), task.encode(), _path.get(), inputs))
+        what = b"\0".join((self.key.action.name.encode(), task.encode(), _path.get(), inputs))
         digest = hashlib.blake2b(what, digest_size=16).digest()
+        loop = asyncio._get_running_loop()
+        if loop is not None and loop.get_task_factory() is not task_factory:
+            self._stop_if_ambiguous(digest, task, loop)
         number = self._count(digest)
         name = hashlib.blake2b(digest + number.to_bytes(8, "big"), digest_size=SIZE).digest()
         return base64.b32encode(name).decode().lower()
+
+    def _stop_if_ambiguous(self, digest: bytes, task: str, loop: asyncio.AbstractEventLoop) -> None:
+        """Refuse equal calls by several parts on an event loop of the program's own, where parts have no paths.
+
+        Which is first there may differ from time to time, so that one might be given the result of the other.
+        """
+        part = asyncio.current_task(loop) or loop
+        on, before = self._parts.setdefault(digest, (weakref.ref(loop), weakref.ref(part)))
+        if on() is not loop:
+            self._parts[digest] = (weakref.ref(loop), weakref.ref(part))
+        elif before() is not part:
+            raise TaskError(
+                f"Two parts of {self.task} that run side by side have called {task} with equal inputs, on an event "
+                "loop that it has made itself. There they cannot be told apart, so that a resumed run could give one "
+                "the result of the other. Start the parts in an asynchronous task, or give the calls unequal inputs."
+            )
 
     def _count(self, digest: bytes) -> int:
         with self._lock:
@@ -219,7 +243,8 @@ def _label(coroutine: Any) -> bytes:
     if code is None or frame is None:
         return name
     values = frame.f_locals
-    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    starred = bool(code.co_flags & VARARGS) + bool(code.co_flags & VARKEYWORDS)
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + starred]
     return b"\0".join([name, *(_plain(values.get(argument)) for argument in names)])
 
 

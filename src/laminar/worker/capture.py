@@ -96,6 +96,13 @@ class Capture:
                     setattr(sys, name, stream.original)
 
 
+def capture_here(path: str) -> Log:
+    """Send what the current context prints from now on to a log; who calls this closes it."""
+    log = Log(path)
+    _log.set(log)
+    return log
+
+
 class captured:  # noqa: N801 - used as a function
     """Send what the current context prints to a log."""
 
