@@ -289,7 +289,7 @@ class Actions:
             where=work.title(),
             attempts=waiting.number - 1,
             error=error,
-            reason="a submission hook raised",
+            reason=work.unready,
             traceback=users_traceback(error),
         )
         self._ledger.settle(work.key, self.epoch, State.FAILED, _line(error), time.time())

@@ -102,6 +102,7 @@ class Work(ABC):
         lane: Name of the session that its attempts run in.
         depth: How deep below the first actions of the run it was called; what is deeper starts first.
         dropped: Whether nobody needs it any more, so that no attempt of it starts.
+        unready: Why an attempt of it could not be made ready, where :meth:`submit` raises.
     """
 
     key: ActionKey
@@ -110,6 +111,7 @@ class Work(ABC):
     lane: str = ""
     depth: int = 0
     dropped: bool = False
+    unready: str = "a submission hook raised"
 
     @abstractmethod
     def title(self) -> str:

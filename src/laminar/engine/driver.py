@@ -184,7 +184,7 @@ class Driver(ABC):
             self._interrupt(event)
         elif isinstance(event, SessionLost):
             self.failures.append(Failed("", None, "", 0, event.error, "no attempt can run", ""))
-            self.stop(str(event.error))
+            self._halt(str(event.error))
 
     def _interrupt(self, event: Interrupt) -> None:
         parts = self.parts
@@ -193,7 +193,11 @@ class Driver(ABC):
         parts.ledger.event(parts.space, parts.run, "stop", event.reason)
         if event.now:
             self.grace = 0.0
-        self.stop(event.reason)
+        self._halt(event.reason)
+
+    def _halt(self, reason: str) -> None:
+        self.parts.children.closed = reason
+        self.stop(reason)
 
     def _settle(self, settled: Settled) -> None:
         if self.parts.children.owns(settled.work.key):

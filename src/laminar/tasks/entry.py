@@ -7,7 +7,7 @@ import asyncio
 from laminar.data.serde.failures import describe
 from laminar.errors import UnpicklableArtifactError
 from laminar.model.action import Entry, Manifest, Output
-from laminar.tasks import registry, surroundings
+from laminar.tasks import registry, secrecy, surroundings
 from laminar.tasks.task import Task
 from laminar.worker.calling import current, makes_calls, task_factory
 
@@ -42,14 +42,19 @@ class TaskEntry(Entry):
         payload: Payload = request.payload
         try:
             task = _begin(payload)
-            with surroundings.of(payload):
-                arguments = self.values.unpack_arguments(payload.inputs)
-                if task.is_async:
-                    with asyncio.Runner(loop_factory=_loop) as runner:
-                        result = runner.run(_body(task.interface.call, task.function, arguments))
-                else:
-                    result = task.interface.call(task.function, arguments)
-                return self._manifest(task, result)
+            with surroundings.of(payload), secrecy.kept(payload):
+                manifest = self._call(task, payload)
+        except BaseException as error:
+            manifest = Manifest({}, describe(error))
+        return secrecy.cleaned(payload, manifest)
+
+    def _call(self, task: Task[..., Any], payload: Payload) -> Manifest:
+        try:
+            arguments = self.values.unpack_arguments(payload.inputs)
+            if not task.is_async:
+                return self._manifest(task, task.interface.call(task.function, arguments))
+            with asyncio.Runner(loop_factory=_loop) as runner:
+                return self._manifest(task, runner.run(_body(task.interface.call, task.function, arguments)))
         except BaseException as error:
             return Manifest({}, describe(error))
 
@@ -58,9 +63,9 @@ class TaskEntry(Entry):
         payload: Payload = request.payload
         try:
             task = _begin(payload)
-            if not payload.variables:
+            if not payload.variables and not payload.hidden:
                 return await self._result(task, payload)
-            with surroundings.of(payload):
+            with surroundings.of(payload), secrecy.kept(payload):
                 return await self._result(task, payload)
         except asyncio.CancelledError:
             running = asyncio.current_task()
@@ -68,7 +73,7 @@ class TaskEntry(Entry):
                 raise
             return Manifest({}, describe(asyncio.CancelledError("the task raised it by itself")))
         except BaseException as error:
-            return Manifest({}, describe(error))
+            return secrecy.cleaned(payload, Manifest({}, describe(error)))
 
     async def _result(self, task: Task[..., Any], payload: Payload) -> Manifest:
         arguments = self.values.unpack_arguments(payload.inputs)

@@ -16,16 +16,18 @@ class Payload(Value, hot=True):
         task: Full name of the task.
         module: Name of the module that defines it.
         inputs: Its arguments, packed.
-        parent: Name of the action that called it; empty if none did.
         reads_cache: Whether its own calls may use results that other runs have kept.
-        variables: The environment variables that its settings ask for, where the process is shared with others.
+        inside: Whether it runs in the scheduler's process, which others share.
+        variables: The environment variables that its settings and secrets ask for.
         secrets: What it is given, and how.
+        hidden: What must not be seen in what it prints and raises: the values of all secrets that it may come by.
     """
 
     task: str
     module: str
     inputs: bytes
-    parent: str = ""
     reads_cache: bool = True
+    inside: bool = True
     variables: tuple[tuple[str, str], ...] = ()
     secrets: tuple[tuple[Secret, str], ...] = ()
+    hidden: tuple[str, ...] = ()

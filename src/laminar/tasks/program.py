@@ -10,6 +10,7 @@ from laminar.model.placement import WORKDIR, Placement
 from laminar.runs.calls import Calls
 from laminar.tasks import registry
 from laminar.tasks.payload import Payload
+from laminar.tasks.secrecy import Secrecy
 from laminar.tasks.task import Task
 
 TYPE_CHECKING = False
@@ -36,7 +37,7 @@ class Choices:
         entry: What runs calls, if that is another entry than the run's.
         env_vars: Environment variables for every task.
         reads_cache: Whether results that other runs have kept may be used.
-        secrets: Gives the values of secrets.
+        secrecy: The secrets of the run.
     """
 
     def __init__(
@@ -46,14 +47,14 @@ class Choices:
         entry: EntryRef | None = None,
         env_vars: Mapping[str, str] | None = None,
         reads_cache: bool = True,
-        secrets: Callable[[Settings], tuple[tuple[Any, str], ...]] = lambda settings: (),  # noqa: ARG005
+        secrecy: Secrecy,
     ) -> None:
         """Keep them."""
         self.executors = executors
         self.entry = entry
         self.env_vars = dict(env_vars or {})
         self.reads_cache = reads_cache
-        self.secrets = secrets
+        self.secrecy = secrecy
 
 
 class TaskCalls(Calls):
@@ -73,11 +74,14 @@ class TaskCalls(Calls):
 
 def calls(executors: Mapping[str, Executor], values: Values) -> TaskCalls:
     """Make the actions of calls that layers make, where layers run."""
-    return TaskCalls(Choices(executors, entry=EntryRef(LOADER, {"values": values})))
+    entry = EntryRef(LOADER, {"values": values})
+    return TaskCalls(Choices(executors, entry=entry, secrecy=Secrecy(values.artifacts.blobs.root)))
 
 
 class TaskWork(Work):
     """A call of a task, as the engine carries it out."""
+
+    unready = "it could not be made ready"
 
     def __init__(self, task: Task[..., Any], key: ActionKey, inputs: bytes, depth: int, choices: Choices) -> None:
         """Take the call.
@@ -105,32 +109,37 @@ class TaskWork(Work):
         """Make an attempt ready."""
         settings = self._task.settings
         choices = self._choices
+        executor = choices.executors[self.lane]
         variables = {**choices.env_vars, **settings.env_vars} if settings.env_vars else choices.env_vars
-        inside = not choices.executors[self.lane].leaves_process
+        given = choices.secrecy.of(settings) if settings.secrets else ()
+        if given:
+            named = {secret.variable: value for secret, value in given if secret.variable is not None}
+            variables = {**variables, **named}
+        inside = not executor.leaves_process
         payload = Payload(
             self.label,
             self._task.module,
             self._inputs,
-            "",
             choices.reads_cache,
-            tuple(variables.items()) if inside else (),
-            choices.secrets(settings) if settings.secrets else (),
+            inside,
+            tuple(variables.items()) if variables else (),
+            given,
+            choices.secrecy.values if executor.inherits_environment else tuple(value for _, value in given),
         )
         timeout = settings.timeout.max_runtime if settings.timeout is not None else None
         return Submission(
             payload=payload,
-            env={} if inside else self._environment(variables, number),
+            env={} if inside else self._environment(number),
             resources=settings.resources if memory is None else settings.resources.replace(memory=memory),
             placement=placement(settings),
             retry=self._task.retry,
-            timeout=choices.executors[self.lane].timeout if timeout is None else timeout,
+            timeout=executor.timeout if timeout is None else timeout,
             close=_nothing,
             entry=choices.entry,
         )
 
-    def _environment(self, variables: Mapping[str, str], number: int) -> dict[str, str]:
+    def _environment(self, number: int) -> dict[str, str]:
         return {
-            **variables,
             "LAMINAR_RUN_ID": self.key.run,
             "LAMINAR_ACTION_NAME": self.key.name,
             "LAMINAR_ACTION_ATTEMPT": str(number),

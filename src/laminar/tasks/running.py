@@ -15,14 +15,15 @@ from laminar.executors.thread import Thread
 from laminar.model.action import EntryRef
 from laminar.model.ids import ActionKey, new_run_id
 from laminar.model.value import Value
-from laminar.runs import configuration, local, places, secrets, source
+from laminar.runs import configuration, local, places, source
 from laminar.tasks import registry, store
 from laminar.tasks.both import waits
 from laminar.tasks.entry import TaskEntry
 from laminar.tasks.program import LOADER, LOOP, THREADS, Choices, TaskCalls, TaskWork, placement
 from laminar.tasks.run import Run
 from laminar.tasks.scheduling import Scheduling
-from laminar.tasks.settings import OF_ENVIRONMENT, Settings, read
+from laminar.tasks.secrecy import Secrecy
+from laminar.tasks.settings import OF_ENVIRONMENT, read
 from laminar.tasks.task import Task
 from laminar.wire.messages import Call
 from laminar.worker import assignment, child
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 
     from laminar.engine.driver import Parts
     from laminar.model.code import Code
-    from laminar.model.secret import Secret
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -308,7 +308,7 @@ class _Order:
             self._executors,
             env_vars=choice.env_vars,
             reads_cache=not choice.overwrite_cache,
-            secrets=self._secrets,
+            secrecy=Secrecy(root),
         )
 
     def order(self) -> local.Order:
@@ -387,9 +387,6 @@ class _Order:
 
     def _environments(self) -> set[str]:
         return {self._task.environment}
-
-    def _secrets(self, settings: Settings) -> tuple[tuple[Secret, str], ...]:
-        return tuple(secrets.resolve(settings.secrets, self._root).items())
 
 
 def _executors(choice: Choice) -> dict[str, Executor]:

@@ -1,7 +1,8 @@
-"""What a task finds around it where it runs inside the scheduler's process: environment variables of its own.
+"""What a task finds around it: environment variables of its own.
 
-``os.environ`` shows each task its own variables; those of the process stay as they are. Programs that a task starts,
-and libraries in C, see those of the process only, unless the task passes its own on.
+Where it runs inside the scheduler's process, ``os.environ`` shows each task its own variables; those of the process
+stay as they are. Programs that a task starts, and libraries in C, see those of the process only, unless the task
+passes its own on.
 """
 
 from __future__ import annotations
@@ -58,6 +59,10 @@ class _Environ(type(os.environ)):  # type: ignore[misc]
 def of(payload: Payload) -> Iterator[None]:
     """Show a task its environment variables."""
     if not payload.variables:
+        yield
+        return
+    if not payload.inside:
+        os.environ.update(dict(payload.variables))  # this process is the attempt's own
         yield
         return
     if not isinstance(os.environ, _Environ):
