@@ -216,7 +216,7 @@ CODE = [
         HIT,
         pipeline("return environ.get('HOME')", above="from os import environ"),
     ),
-    two(TASKS, "body of another task that is called", "return child(x)", expected=HIT),
+    two(TASKS, "body of another task that is called", "return child(x)", expected=MISS),
     Edit("moved to another folder", HIT, pipeline("return CONFIG.n + x", above=INSTANCE.format(1)), folder="elsewhere"),
     Edit(
         "seed of hashes",

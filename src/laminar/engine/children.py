@@ -201,7 +201,7 @@ class Children:
         except Exception as error:
             self._refuse(key, caller, call, describe(error), reply)
             return None
-        self._ledger.call(key, self._actions.epoch, call.task, caller, call.label, State.WAITING, self._missed(call))
+        self._ledger.call(key, self._actions.epoch, call.task, caller, call.label, State.WAITING, self.missed(call))
         self._observer.called(call.task)
         self._actions.request((work,))
         opened = self._open[call.id] = Open(work, call, caller, [])
@@ -365,7 +365,7 @@ class Children:
         row = self._ledger.cached(call.task, cache.key) if cache is not None and cache.read else None
         return None if row is None or self._values.missing(list(row.output.refs)) else row
 
-    def _missed(self, call: Call) -> str | None:
+    def missed(self, call: Call) -> str | None:
         """Say why no earlier result stands for a call; None if it asks for none."""
         cache = call.cache
         if cache is None:

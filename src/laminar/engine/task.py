@@ -47,7 +47,7 @@ class TaskRun(Driver):
             parts.children.flush()
             self._end(State.SUCCEEDED)
             return
-        reason = parts.actions.waiting_reason(self._root.lane)
+        reason = parts.children.missed(self._call) or parts.actions.waiting_reason(self._root.lane)
         parts.ledger.call(key, parts.actions.epoch, self._root.label, "", "", State.WAITING, reason)
         parts.observer.called(self._root.label)
         parts.actions.request((self._root,))

@@ -137,6 +137,8 @@ class Closures:
             return value
         if isinstance(value, ModuleType):
             return self._module(value, names)
+        if hasattr(type(value), "__laminar_code__"):
+            return self._stand_in(value)
         if hasattr(type(value), "__laminar_digest__"):
             return self._constant(value, label)
         if isinstance(value, (FunctionType, type)):
@@ -148,6 +150,17 @@ class Closures:
         if isinstance(value, BuiltinFunctionType) and not isinstance(value.__self__, (ModuleType, type(None))):
             return self._constant(value, label)
         return self._other(value, label)
+
+    def _stand_in(self, value: Any) -> Part:
+        """Give the part of what stands for code, such as a task: its name, and the code unless that has a version."""
+        part = self._parts.get(value)
+        if part is None:
+            name, code = value.__laminar_code__()
+            part = self._parts[value] = Part(name)
+            part.own = _hash(name)
+            if code is not None:
+                part.uses = [("code", self._part(code, name, frozenset()))]
+        return part
 
     def _other(self, value: Any, label: str) -> Part:
         if isinstance(value, BuiltinFunctionType):

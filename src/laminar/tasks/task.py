@@ -218,8 +218,13 @@ class Task(Generic[P, R]):
         """Show the full name."""
         return f"<Task {self.name}>"
 
+    def __laminar_code__(self) -> tuple[str, Any]:
+        """Tell what stands for its code in that of a task which calls it: its function, or its version by hand."""
+        version = self.settings.cache.version_override
+        return (f"task {self.name}", self.function) if version is None else (f"task {self.name} version {version}", None)
+
     def __laminar_digest__(self) -> bytes:
-        """Count by name in the code of who calls it: what it does is kept under its own key."""
+        """Count by name where it is a value, such as an argument."""
         return self.name.encode()
 
     def __reduce__(self) -> tuple[Any, ...]:
