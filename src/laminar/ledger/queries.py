@@ -4,7 +4,18 @@ from __future__ import annotations
 
 SCHEMA_VERSION = 2
 
-SCHEMA = """
+#: What an action waited for is over once it starts; what was found out about its result in the cache stays.
+ATTEMPTS_START = """
+CREATE TRIGGER attempts_start AFTER INSERT ON attempts
+    BEGIN
+        UPDATE actions SET state = 'RUNNING', reason = CASE WHEN reason LIKE 'cache:%' THEN reason END,
+            attempts = attempts + 1, started = coalesce(started, NEW.started)
+        WHERE space = NEW.space AND run = NEW.run AND name = NEW.name AND idx = NEW.idx AND epoch = NEW.epoch;
+    END;
+"""
+
+SCHEMA = (
+    """
 CREATE TABLE runs (
     space TEXT NOT NULL, run TEXT NOT NULL, state TEXT NOT NULL, epoch INTEGER NOT NULL,
     host TEXT NOT NULL, place TEXT NOT NULL, pid INTEGER NOT NULL, pid_started TEXT NOT NULL, lease REAL NOT NULL,
@@ -47,12 +58,6 @@ CREATE INDEX results_by_action ON results (run, action);
 CREATE TABLE codes (
     task TEXT NOT NULL, digest TEXT NOT NULL, parts TEXT NOT NULL, PRIMARY KEY (task, digest)
 ) WITHOUT ROWID;
-CREATE TRIGGER attempts_start AFTER INSERT ON attempts
-    BEGIN
-        UPDATE actions SET state = 'RUNNING', reason = NULL, attempts = attempts + 1,
-            started = coalesce(started, NEW.started)
-        WHERE space = NEW.space AND run = NEW.run AND name = NEW.name AND idx = NEW.idx AND epoch = NEW.epoch;
-    END;
 CREATE TRIGGER attempts_final BEFORE UPDATE ON attempts
     WHEN OLD.state IN ('SUCCEEDED', 'FAILED', 'CANCELLED')
     BEGIN SELECT RAISE(ABORT, 'an attempt that has ended does not change'); END;
@@ -63,10 +68,13 @@ CREATE TRIGGER runs_final BEFORE UPDATE ON runs
     WHEN OLD.state IN ('SUCCEEDED', 'FAILED', 'CANCELLED') AND NEW.epoch <= OLD.epoch
     BEGIN SELECT RAISE(ABORT, 'a run that has ended changes only under a new holder'); END;
 """
+    + ATTEMPTS_START
+)
 
 #: What takes a ledger to the next schema, by the schema that it has.
 MIGRATIONS = {
     1: """
+DROP TRIGGER attempts_start;
 ALTER TABLE actions ADD COLUMN task TEXT;
 ALTER TABLE actions ADD COLUMN parent TEXT;
 ALTER TABLE actions ADD COLUMN label TEXT;
@@ -79,7 +87,8 @@ CREATE INDEX results_by_action ON results (run, action);
 CREATE TABLE codes (
     task TEXT NOT NULL, digest TEXT NOT NULL, parts TEXT NOT NULL, PRIMARY KEY (task, digest)
 ) WITHOUT ROWID;
-""",
+"""
+    + ATTEMPTS_START,
 }
 
 SELECT_RUNS = (
@@ -129,7 +138,8 @@ INSERT INTO attempts (space, run, name, idx, number, epoch, state, outcome, star
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 SETTLE_ACTION = """
-UPDATE actions SET state = ?, reason = ?, ended = ? WHERE space = ? AND run = ? AND name = ? AND idx = ? AND epoch = ?
+UPDATE actions SET state = ?, reason = coalesce(?, CASE WHEN reason LIKE 'cache:%' THEN reason END), ended = ?
+WHERE space = ? AND run = ? AND name = ? AND idx = ? AND epoch = ?
 """
 START_ATTEMPT = """
 INSERT INTO attempts (space, run, name, idx, number, epoch, state, started, log)
@@ -159,6 +169,11 @@ LIST_REASONS = """
 SELECT name, reason, count(*), min(idx) FROM actions WHERE space = ? AND run = ? AND state = ? AND reason IS NOT NULL
 GROUP BY name, reason ORDER BY name, count(*) DESC, min(idx)
 """
+LIST_CALL_REASONS = """
+SELECT task, reason, count(*), min(name) FROM actions
+WHERE space = ? AND run = ? AND state = ? AND task IS NOT NULL AND reason IS NOT NULL AND reason NOT LIKE 'cache:%'
+GROUP BY task, reason ORDER BY task, count(*) DESC, min(name)
+"""
 LIST_ATTEMPTS = """
 SELECT name, idx, number, epoch, state, outcome, started, ended, cpu, memory, log FROM attempts
 WHERE space = ? AND run = ? AND (?3 IS NULL OR name = ?3) AND (?4 IS NULL OR idx = ?4)
@@ -167,7 +182,8 @@ ORDER BY started, name, idx, number
 LIST_EVENTS = "SELECT time, kind, name, idx, detail FROM events WHERE space = ? AND run = ? ORDER BY sequence"
 LIST_CALLS = """
 SELECT name, idx, state, reason, attempts, started, ended, task, parent, label FROM actions
-WHERE space = ? AND run = ? AND task IS NOT NULL ORDER BY started IS NULL, started, name LIMIT ? OFFSET ?
+WHERE space = ?1 AND run = ?2 AND task IS NOT NULL AND (?3 IS NULL OR task = ?3) AND (?4 IS NULL OR state = ?4)
+ORDER BY started IS NULL, started, name LIMIT ?5 OFFSET ?6
 """
 FIND_ACTIONS = """
 SELECT name, idx, state, reason, attempts, started, ended, task, parent, label FROM actions

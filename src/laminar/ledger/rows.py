@@ -162,6 +162,22 @@ class ReasonRow(Value, frozen=True):
     first: int
 
 
+class CallReasonRow(Value, frozen=True):
+    """Why calls of a task are in a state.
+
+    Attributes:
+        task: Full name of the task.
+        reason: The reason, in words.
+        count: How many calls it holds for.
+        first: The name of one of them.
+    """
+
+    task: str
+    reason: str
+    count: int
+    first: str
+
+
 class AttemptRow(Value, frozen=True):
     """An attempt.
 

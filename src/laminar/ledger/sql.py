@@ -6,7 +6,6 @@ One connection of the scheduler writes; changes are collected and written in one
 
 from __future__ import annotations
 
-import errno
 import itertools
 import json
 import operator
@@ -17,10 +16,21 @@ from base64 import b64decode, b64encode
 import apsw
 
 from laminar.errors import LedgerError, RunExistsError, RunHeldError, UnknownRunError, nearest
-from laminar.host import files, processes
+from laminar.host import processes
 from laminar.host.processes import ProcessIdentity
 from laminar.ledger import queries
-from laminar.ledger.rows import ActionRow, AttemptRow, CacheRow, EventRow, GroupRow, ReasonRow, RunRow, TaskRow
+from laminar.ledger.rows import (
+    ActionRow,
+    AttemptRow,
+    CacheRow,
+    CallReasonRow,
+    EventRow,
+    GroupRow,
+    ReasonRow,
+    RunRow,
+    TaskRow,
+)
+from laminar.ledger.transaction import Transaction, room
 from laminar.model.action import Output, Ref
 from laminar.model.states import State
 from laminar.model.value import Value
@@ -71,7 +81,7 @@ class Ledger:
             self._connection.set_busy_timeout(BUSY_MILLISECONDS)
             self._set_up()
         except (apsw.Error, OSError) as error:
-            raise LedgerError(f"The ledger at {path} cannot be opened: {error}.{_room(path, error)}") from error
+            raise LedgerError(f"The ledger at {path} cannot be opened: {error}.{room(path, error)}") from error
 
     def _set_up(self) -> None:
         if self._version() != queries.SCHEMA_VERSION:
@@ -106,8 +116,8 @@ class Ledger:
     def _version(self) -> int:
         return int(self._connection.execute("PRAGMA user_version").fetchone()[0])  # type: ignore[index]
 
-    def _transaction(self) -> _Transaction:
-        return _Transaction(self._connection, self.path)
+    def _transaction(self) -> Transaction:
+        return Transaction(self._connection, self.path)
 
     def _rows(self, query: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         try:
@@ -386,9 +396,23 @@ class Ledger:
         """List why actions are in a state, by layer, the most common reason first."""
         return [ReasonRow(*row) for row in self._rows(queries.LIST_REASONS, (space, run, state.value))]
 
-    def calls(self, space: str, run: str, limit: int = -1, offset: int = 0) -> list[ActionRow]:
-        """List the task calls of a run, the first that started first."""
-        return [_action_row(row) for row in self._rows(queries.LIST_CALLS, (space, run, limit, offset))]
+    def calls(
+        self,
+        space: str,
+        run: str,
+        limit: int = -1,
+        offset: int = 0,
+        *,
+        task: str | None = None,
+        state: State | None = None,
+    ) -> list[ActionRow]:
+        """List the task calls of a run, the first that started first; of one task, or in one state, if that is said."""
+        wanted = (space, run, task, None if state is None else state.value, limit, offset)
+        return [_action_row(row) for row in self._rows(queries.LIST_CALLS, wanted)]
+
+    def call_reasons(self, space: str, run: str, state: State) -> list[CallReasonRow]:
+        """List why task calls are in a state, by task, the most common reason first."""
+        return [CallReasonRow(*row) for row in self._rows(queries.LIST_CALL_REASONS, (space, run, state.value))]
 
     def tasks(self, space: str, run: str) -> list[TaskRow]:
         """Count the calls of each task in a run."""
@@ -451,41 +475,6 @@ def _cache_row(row: tuple[Any, ...]) -> CacheRow:
     output, run, action, made, parts = row
     refs = tuple(Ref(kind, digest, data and b64decode(data)) for kind, digest, data in json.loads(output))
     return CacheRow(Output(refs), run, action, made, json.loads(parts))
-
-
-class _Transaction:
-    """A transaction that takes the right to write at once. What SQLite refuses becomes a :class:`LedgerError`."""
-
-    def __init__(self, connection: apsw.Connection, path: str) -> None:
-        self._connection = connection
-        self._path = path
-
-    def __enter__(self) -> None:
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-        except apsw.Error as error:
-            raise self._refused(error) from error
-
-    def __exit__(self, _: object, raised: BaseException | None, __: object) -> None:
-        try:
-            if raised is None:
-                self._connection.execute("COMMIT")
-        except apsw.Error as error:
-            raised = error
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-        if isinstance(raised, apsw.Error):
-            raise self._refused(raised) from raised
-
-    def _refused(self, error: apsw.Error) -> LedgerError:
-        return LedgerError(f"The ledger at {self._path} cannot be written: {error}.{_room(self._path, error)}")
-
-
-def _room(path: str, error: Exception) -> str:
-    """Say how much room there is, if that is what was missing."""
-    if not isinstance(error, apsw.FullError) and getattr(error, "errno", None) != errno.ENOSPC:
-        return ""
-    return f"{files.room(path)} Free some space and resume the run."
 
 
 def _run_row(row: tuple[Any, ...]) -> RunRow:
