@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 from laminar.errors import CorruptBlobError, FlowError, UnknownRunError, nearest
 from laminar.flows.accessor import Accessor
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from laminar.data.artifacts import Artifacts
     from laminar.flows.layer import FlowContract, NamedLayer
+    from laminar.flows.nesting import Nested
 
     LayerT = TypeVar("LayerT", bound=Layer)
 
@@ -227,12 +229,35 @@ class Execution:
         dependencies = self.flow.dependencies
         self.flow.nodes(dependencies)
         Parameters(**parameters)  # refuses the names that no artifact can have
-        execution = self(id if id is not None else new_run_id())
+        nested = self._nested(parameters) if id is None else None
+        execution = self(id or (nested.id if nested is not None else new_run_id()))
         execution.after = after
+        if nested is None:
+            execution.run(dependencies, parameters)
+        else:
+            nested.carry_out(lambda: execution.run_or_resume(dependencies, parameters))
+        return execution
+
+    def _nested(self, parameters: dict[str, Any]) -> Nested | None:
+        """Name this call, if a running task or layer makes it."""
+        if "laminar.worker.calling" not in sys.modules:
+            return None
+        from laminar.flows.nesting import nested  # loaded by then, as far as it is heavy
+
+        return nested(self.flow.name, parameters)
+
+    def run(self, dependencies: dict[str, set[str]], parameters: dict[str, Any]) -> None:
+        """Run the layers of a new execution."""
         from laminar.flows.program import run  # 10 ms of engine that reading results does not need
 
-        run(execution, dependencies, parameters, resume=False)
-        return execution
+        run(self, dependencies, parameters, resume=False)
+
+    def run_or_resume(self, dependencies: dict[str, set[str]], parameters: dict[str, Any]) -> None:
+        """Run the layers, or go on with what an attempt before this one has begun."""
+        if self.flow.configuration.datastore.archives.begun(self.flow.name, self.known_id):
+            self.resume()
+        else:
+            self.run(dependencies, parameters)
 
     def resume(self) -> Execution:
         """Go on with the execution: keep what is committed, run what is missing, and say which.

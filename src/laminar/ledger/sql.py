@@ -373,8 +373,9 @@ class Ledger:
         found = [_run_row(row) for row in self._rows(queries.FIND_RUNS_BY_ID, (run,))]
         found = found or [_run_row(row) for row in self._rows(queries.FIND_RUNS_BY_PREFIX, (run,))]
         ids = {row.run for row in found}
-        if len(ids) == 1 and run:
-            return found
+        first = min(ids, key=len, default="")  # flows that a run has called bear its id and one of their own
+        if first and run and all(other == first or other.startswith(f"{first}-") for other in ids):
+            return [row for row in found if row.run == first]
         known = ids or [row[0] for row in self._rows(queries.LIST_RUN_IDS)]
         raise UnknownRunError(
             f"{'More than one run begins' if ids else 'No run is known'} as {run!r}.{nearest(run, known)}"
