@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from laminar.runs.configuration import init_from_config as init_from_config
     from laminar.tasks.context import ctx as ctx
     from laminar.tasks.environment import TaskEnvironment as TaskEnvironment
+    from laminar.tasks.files import Dir as Dir
+    from laminar.tasks.files import File as File
     from laminar.tasks.group import group as group
     from laminar.tasks.mapping import map as map  # noqa: A004 - the field's word
     from laminar.tasks.run import Action as Action
@@ -52,7 +54,9 @@ _HOMES = {
     "Backoff": "laminar.model.policies",
     "Cache": "laminar.model.policies",
     "Cron": "laminar.model.triggers",
+    "Dir": "laminar.tasks.files",
     "Execution": "laminar.flows.execution",
+    "File": "laminar.tasks.files",
     "FixedRate": "laminar.model.triggers",
     "Flow": "laminar.flows.flow",
     "Image": "laminar.packaging.image",
@@ -87,7 +91,9 @@ __all__ = [
     "Backoff",
     "Cache",
     "Cron",
+    "Dir",
     "Execution",
+    "File",
     "FixedRate",
     "Flow",
     "Image",
