@@ -12,9 +12,9 @@ help: ## List what can be done
 
 setup: .venv/.test ## Make .venv and install laminar with all that development needs
 
-demo: .venv/.demo ## Run the digits flow. RESUME=1 goes on with the last run; EXECUTOR=thread, process or docker
+demo: .venv/.demo ## Run a flow, digits; RESUME=1 goes on with it. TASKS=1 runs tasks, delays. EXECUTOR=process or docker
 	@$(if $(filter docker,$(EXECUTOR)),lines=$$(.ci/engines demo) && eval "$$lines" &&) \
-		$(BIN)/python examples/digits/main.py $(if $(RESUME),--resume) $(if $(EXECUTOR),--executor $(EXECUTOR)) $(ARGS)
+		$(BIN)/python examples/$(if $(TASKS),delays,digits)/main.py $(if $(RESUME),--resume) $(if $(EXECUTOR),--executor $(EXECUTOR)) $(ARGS)
 
 test: .venv/.test ## Run all tests. ARGS='-k word' is passed to pytest
 	@.ci/engines up
