@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 
 from laminar.data.serde.failures import describe
 from laminar.errors import UnpicklableArtifactError
-from laminar.model.action import Entry, Manifest, Output
+from laminar.model.action import Entry, Manifest, Output, Ref
 from laminar.tasks import registry, secrecy, surroundings
 from laminar.tasks.task import Task
 from laminar.worker.calling import current, makes_calls, task_factory
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from laminar.data.values import Values
-    from laminar.model.action import Ref, Request
+    from laminar.model.action import Request
     from laminar.tasks.payload import Payload
+
+#: The module whose handles have content of their own.
+FILES = "laminar.tasks.files"
 
 
 def load(payload: Mapping[str, Any]) -> TaskEntry:
@@ -81,7 +85,18 @@ class TaskEntry(Entry):
 
     def _manifest(self, task: Task[..., Any], result: Any) -> Manifest:
         result = task.interface.check_result(task.name, result)
-        return Manifest({"result": Output((self._pack(task, result),))})
+        ref = self._pack(task, result)
+        return Manifest({"result": Output((ref, *self._files(ref)) if FILES in sys.modules else (ref,))})
+
+    def _files(self, ref: Ref) -> list[Ref]:
+        """Name the content of files that a result refers to: without it the result is of no use to a later run."""
+        if ref.data is not None and FILES.encode() not in ref.data:
+            return []
+        from laminar.tasks.files import arriving  # the task's code has loaded it
+
+        with arriving() as handles:
+            self.values.unpack(ref)
+        return [Ref("file", handle.digest) for handle in handles if handle.digest]
 
     def _pack(self, task: Task[..., Any], result: Any) -> Ref:
         try:
@@ -98,6 +113,7 @@ def _begin(payload: Payload) -> Task[..., Any]:
     caller = current.get()
     if caller is not None:
         caller.task = payload.task
+        caller.parent = caller.key.action.name
         caller.reads_cache = payload.reads_cache
     return registry.find(payload.task, payload.module, Task)
 

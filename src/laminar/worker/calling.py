@@ -69,6 +69,9 @@ class Caller:
         self._ask = ask
         self._lock = threading.Lock()
         self._made: dict[bytes, int] = {}
+        action = key.action
+        #: Whose children these are: a split of a layer, or a call of a task whichever time it is tried.
+        self.parent = f"{action.name}[{action.index}]" if action.index else action.name
         self._parts: dict[bytes, tuple[weakref.ref[Any], weakref.ref[Any]]] = {}
 
     def name(self, task: str, inputs: bytes) -> str:
@@ -81,7 +84,7 @@ class Caller:
         Raises:
             TaskError: Parts that cannot be told apart have made equal calls.
         """
-        what = b"\0".join((self.key.action.name.encode(), task.encode(), _path.get(), inputs))
+        what = b"\0".join((self.parent.encode(), task.encode(), _path.get(), inputs))
         digest = hashlib.blake2b(what, digest_size=16).digest()
         loop = asyncio._get_running_loop()
         if loop is not None and loop.get_task_factory() is not task_factory:
@@ -121,7 +124,7 @@ class Caller:
     @property
     def fresh(self) -> bool:
         """Whether nothing of this action can be recorded yet, since it is tried for the first time in a new run."""
-        return self.key.number == 1 and self.key.epoch == 1
+        return self.key.number == 1 and self.key.epoch == 1 and self.key.action.index == 0
 
     def ask(self, message: Message, reply: Callable[[Answer], None]) -> None:
         """Ask; the answer is given in another thread."""
