@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import functools
 import inspect
+import json
 import pickle
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -92,6 +93,11 @@ class Task(Generic[P, R]):
         """When it is tried again, as the engine carries it out."""
         return self.settings.retries.retry()
 
+    @functools.cached_property
+    def _result_type(self) -> bytes:
+        """Count in the names of calls: what was recorded of another type is no result of this task."""
+        return digest(json.dumps(self.interface.result.schema(), sort_keys=True), _no_code)
+
     @property
     def overrides(self) -> Mapping[str, Any]:
         """What was said of it by :meth:`override`."""
@@ -169,7 +175,7 @@ class Task(Generic[P, R]):
             known = digest(inputs, _no_code)  # what only pickle can tell apart is told apart by its pickle
         overrides = self._levels[2]
         made = pickle.dumps(dict(overrides)) if overrides else b""
-        name = caller.name(self.name, known)
+        name = caller.name(self.name, self._result_type + known)
         cache = self.cache_key(arguments, read=caller.reads_cache)
         return Call(name, self.name, self.module, inputs, label(), made, cache)
 
@@ -221,7 +227,9 @@ class Task(Generic[P, R]):
     def __laminar_code__(self) -> tuple[str, Any]:
         """Tell what stands for its code in that of a task which calls it: its function, or its version by hand."""
         version = self.settings.cache.version_override
-        return (f"task {self.name}", self.function) if version is None else (f"task {self.name} version {version}", None)
+        if version is not None:
+            return f"task {self.name} version {version}", None
+        return f"task {self.name}", self.function
 
     def __laminar_digest__(self) -> bytes:
         """Count by name where it is a value, such as an argument."""
