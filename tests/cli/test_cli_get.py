@@ -32,7 +32,7 @@ def test_runs_are_listed_the_newest_first(hello):
     answer = hello.laminar("get", "runs")
     rows = table(answer.out)
     assert (answer.code, answer.err) == (0, "")
-    assert [(row["RUN"], row["FLOW"], row["STATE"]) for row in rows] == [
+    assert [(row["RUN"], row["TASK OR FLOW"], row["STATE"]) for row in rows] == [
         ("two", "Hello", "FAILED"),
         ("one", "Hello", "SUCCEEDED"),
     ]

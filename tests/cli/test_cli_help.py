@@ -8,21 +8,46 @@ from laminar import __version__
 
 USAGE = {
     "": "laminar [OPTIONS] COMMAND [ARGS]...",
-    "run": "laminar run [OPTIONS] FILE FLOW [--NAME VALUE]...",
+    "run": "laminar run [OPTIONS] FILE NAME [--INPUT VALUE]...",
     "resume": "laminar resume [OPTIONS] FILE ID [-- ARGUMENTS]...",
     "graph": "laminar graph [OPTIONS] FILE FLOW",
     "get": "laminar get [OPTIONS] COMMAND [ARGS]...",
     "get runs": "laminar get runs [OPTIONS]",
     "get run": "laminar get run [OPTIONS] ID",
-    "logs": "laminar logs [OPTIONS] ID [LAYER[/INDEX]]",
+    "why": "laminar why [OPTIONS] ID ACTION",
+    "logs": "laminar logs [OPTIONS] ID [ACTION|TASK|LAYER[/INDEX]]",
     "abort": "laminar abort [OPTIONS] ID",
 }
 OPTIONS = {
-    "run": ["--execution ID", "--executor NAME", "--datastore, --root ROOT", "--resume", "-o, --output [table|json]"],
+    "run": [
+        "--local",
+        "--name, --execution ID",
+        "--executor NAME",
+        "--root, --datastore ROOT",
+        "-f, --follow",
+        "--env K=V",
+        "--label K=V",
+        "--overwrite-cache",
+        "--project P",
+        "--domain D",
+        "--resume",
+        "-o, --output [table|json]",
+    ],
     "resume": ["-m, --module", "-o, --output [table|json]", "--root FOLDER"],
     "graph": ["-o, --output [table|json]"],
     "get runs": ["--limit", "-o, --output [table|json]", "--root FOLDER"],
-    "get run": ["-o, --output [table|json]", "--root FOLDER"],
+    "get run": [
+        "--tree",
+        "--depth",
+        "--actions",
+        "--task NAME",
+        "--status",
+        "--limit",
+        "--offset",
+        "-o, --output [table|json]",
+        "--root FOLDER",
+    ],
+    "why": ["-o, --output [table|json]", "--root FOLDER"],
     "logs": ["-f, --follow", "-o, --output [table|json]", "--root FOLDER"],
     "abort": ["--reason TEXT", "--timeout SECONDS", "-o, --output [table|json]", "--root FOLDER"],
 }
@@ -74,12 +99,14 @@ def test_help_loads_nothing_that_it_does_not_need(shell):
         (["get", "runs", "-o", "xml"], "'xml' is not one of 'table', 'json'."),
         (["get", "run"], "Missing argument 'ID'."),
         (["abort", "x", "--timeout", "-1"], "-1.0 is not in the range x>=0."),
-        (["run", "main.py"], "Missing argument 'FLOW"),
+        (["run"], "Missing argument 'FILE'."),
+        (["run", "main.py"], "Missing argument 'NAME'. main.py defines flow Hello."),
         (["run", "main.py", "Hello", "more"], "unexpected extra argument (more)"),
         (["run", "main.py", "Hello", "-x"], "No such option"),
     ],
 )
 def test_wrong_use_is_explained_and_exits_with_2(shell, arguments, said):
+    shell.write("main.py")
     answer = shell.laminar(*arguments)
     assert (answer.code, answer.out) == (2, "")
     assert said in answer.err

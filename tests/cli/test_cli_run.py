@@ -84,7 +84,7 @@ def test_a_parameter_named_version_comes_after_the_file(shell):
         (["--1st", "1"], "--1st cannot be a parameter: '1st' is no name in Python."),
         (["--exection", "x"], "Did you mean --execution? If --exection is a parameter of the flow, give it behind --"),
         (["--", "x"], "'x' is no parameter. Write: --name value"),
-        (["--name", "x"], "the name 'name' is laminar's own"),
+        (["--index", "x"], "the name 'index' is laminar's own"),
         (["--resume", "--a", "1"], "A resumed run keeps its parameters; a cannot be given to it."),
         (["--executor", "thraed"], "--executor thraed is no executor. Did you mean 'thread'?"),
         (["--datastore", "ftp://x"], "expects a folder"),
@@ -264,7 +264,7 @@ def test_what_steers_a_terminal_is_taken_out_of_names_lines_and_errors(shell):
     [
         ("man.py", "laminar: There is no file man.py. Did you mean 'main.py'?"),
         ("nowhere/main.py", "laminar: There is no folder {folder}/nowhere, so no file nowhere/main.py."),
-        (".", "laminar: . is a folder. Name the Python file that defines the flow."),
+        (".", "laminar: . is a folder. Name the Python file that defines what is to run."),
     ],
 )
 def test_a_file_that_is_not_there_is_told_with_the_nearest(hello, name, said):

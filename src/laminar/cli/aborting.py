@@ -7,11 +7,14 @@ import time
 import click
 
 from laminar.cli import answers, endings, options
-from laminar.cli.looking import ledger_of
+from laminar.cli.view import ledger_of
 from laminar.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from laminar.data.local import LocalBlobs
     from laminar.ledger.rows import RunRow
     from laminar.ledger.sql import Ledger
 
@@ -45,8 +48,7 @@ def abort(run: str, reason: str, timeout: float, output: str, root: str) -> int:
     why = f"aborted: {reason}" if reason else "aborted"
     abortions = [_abort(ledger, part, why, deadline, root) for part in parts]
     if output == options.JSON:
-        flows = [{"flow": end.run.space, "state": end.run.state.value, "message": end.sentence} for end in abortions]
-        answers.as_json({"run": parts[0].run, "flows": flows})
+        answers.as_json({"run": parts[0].run, **_plain(abortions)})
     for end in abortions:
         (answers.complain if end.code else answers.remark)(end.sentence)
     return max(end.code for end in abortions)
@@ -64,6 +66,14 @@ class Abortion(Value, frozen=True):
     run: RunRow
     code: int
     sentence: str
+
+
+def _plain(abortions: list[Abortion]) -> dict[str, Any]:
+    """Give what JSON says: of a task, or of each flow of a chain."""
+    ends = [(end.run.space, {"state": end.run.state.value, "message": end.sentence}) for end in abortions]
+    if options.of_task(ends[0][0]):
+        return {"task": ends[0][0], **ends[0][1]}
+    return {"flows": [{"flow": space, **end} for space, end in ends]}
 
 
 def _abort(ledger: Ledger, part: RunRow, reason: str, deadline: float, root: str) -> Abortion:
@@ -108,19 +118,34 @@ def _mark(ledger: Ledger, run: RunRow, reason: str, name: str, root: str) -> Abo
     Raises:
         RunHeldError: Somebody has taken it meanwhile.
     """
-    from laminar.data.archives import Archives  # 15 ms that help texts do not need
-    from laminar.data.local import LocalBlobs
+    from laminar.data.local import LocalBlobs  # 15 ms that help texts do not need
     from laminar.host import processes
     from laminar.model.states import State
     from laminar.runs.local import sweep
 
     epoch = ledger.claim(run.space, run.run, processes.identity(), None, resume=True)
     sweep(root, run.space, run.run)
-    archives = Archives(LocalBlobs(root))
-    state = archives.state(run.space, run.run)
-    if state is not None:
-        archives.write_state(run.space, run.run, {**state, "state": State.CANCELLED.value, "ended": time.time()})
+    _write_state(LocalBlobs(root), run, {"state": State.CANCELLED.value, "ended": time.time()})
     ledger.end(run.space, run.run, epoch, State.CANCELLED, reason)
     ended = ledger.find(run.space, run.run) or run
     died = f"Its scheduler, {run.holder}, had died"
     return Abortion(ended, endings.DONE, f"{name} is aborted. {died}: what it had left was ended.")
+
+
+def _write_state(blobs: LocalBlobs, run: RunRow, changes: dict[str, Any]) -> None:
+    """Change the state of a run where its results lie; one that has not begun has none."""
+    if options.of_task(run.space):
+        from laminar.data.journal import Journal  # 15 ms that help texts do not need
+
+        journal = Journal(blobs, run.run)
+        state = journal.read()[0].get("state")
+        if state is not None:
+            journal.note({"state": {**state, **changes}})
+            journal.flush()
+        return
+    from laminar.data.archives import Archives  # as above
+
+    archives = Archives(blobs)
+    state = archives.state(run.space, run.run)
+    if state is not None:
+        archives.write_state(run.space, run.run, {**state, **changes})

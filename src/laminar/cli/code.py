@@ -1,19 +1,25 @@
-"""The user's file: loading it, and finding flows in it."""
+"""The user's file: loading it, and finding tasks and flows in it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
-from laminar.errors import CodeLoadError, FlowError, nearest
+from laminar.errors import CodeLoadError, FlowError, TaskError, nearest
 from laminar.model.tracebacks import own_traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from types import ModuleType
+    from typing import Any, TypeAlias
 
     from laminar.flows.datastores import DataStore
     from laminar.flows.flow import Flow
+    from laminar.tasks.task import Task
+
+    AnyTask: TypeAlias = Task[..., Any]
 
 
 def path_of(file: str) -> str:
@@ -27,7 +33,7 @@ def path_of(file: str) -> str:
         return path
     folder, name = os.path.split(path)
     if os.path.isdir(path):
-        raise FlowError(f"{file} is a folder. Name the Python file that defines the flow.")
+        raise FlowError(f"{file} is a folder. Name the Python file that defines what is to run.")
     if not os.path.isdir(folder):
         raise FlowError(f"There is no folder {folder}, so no file {file}.")
     known = [other for other in os.listdir(folder) if other.endswith(".py")]
@@ -57,7 +63,7 @@ def load(file: str, flow: str) -> ModuleType:
     from importlib.machinery import SourceFileLoader  # the file is only known now
     from importlib.util import module_from_spec, spec_from_file_location
 
-    from laminar.worker import assignment, loading  # 15 ms that help texts do not need
+    from laminar.worker import loading  # 15 ms that help texts do not need
 
     path = path_of(file)
     name = _module_name(file, path)
@@ -65,9 +71,33 @@ def load(file: str, flow: str) -> ModuleType:
     loader = SourceFileLoader(name, path)
     spec = spec_from_file_location(name, path, loader=loader)
     assert spec is not None
+    with _for_definitions(file, flow):
+        return loading.execute(module_from_spec(spec), loader)
+
+
+def load_as_main(file: str, start: Callable[[], object]) -> None:
+    """Execute a file as ``__main__``, for its definitions: it is left where it comes to a run.
+
+    Args:
+        file: The file, or the name of a module.
+        start: Executes it.
+
+    Raises:
+        CodeLoadError: It raised; the message holds its own traceback.
+    """
+    with _for_definitions(file, ""):
+        start()
+
+
+@contextlib.contextmanager
+def _for_definitions(file: str, flow: str) -> Iterator[None]:
+    """Let this process only load code meanwhile. What it prints is no answer, and goes to standard error."""
+    from laminar.worker import assignment  # 15 ms that help texts do not need
+
     assignment.assign(assignment.Assignment(flow, "", stops=True))
     try:
-        return loading.execute(module_from_spec(spec), loader)
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
     except (Exception, SystemExit) as error:
         raise CodeLoadError(f"{file} could not be imported:\n{own_traceback(error).rstrip()}") from None
     finally:
@@ -85,11 +115,27 @@ def _module_name(file: str, path: str) -> str:
 
 def flows_in(module: ModuleType) -> dict[str, type[Flow]]:
     """Find the flows that a module knows by name, and those that loading it has made."""
-    from laminar.flows.flow import Flow, made  # 40 ms that help texts do not need
+    if "laminar.flows.flow" not in sys.modules:
+        return {}
+    from laminar.flows.flow import Flow, made  # loaded by the file, which may have flows
 
     kinds = [kind for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, Flow)]
     kinds += [type(flow) for flow in made]
     return {kind.__name__: kind for kind in reversed(kinds) if kind is not Flow}
+
+
+def tasks_in(module: ModuleType) -> dict[str, AnyTask]:
+    """Find the tasks that a module knows, by the names that it has for them."""
+    if "laminar.tasks.task" not in sys.modules:
+        return {}
+    from laminar.tasks.task import Task  # loaded by the file, which may have tasks
+
+    return {name: value for name, value in vars(module).items() if isinstance(value, Task)}
+
+
+def file_of(module: ModuleType) -> str:
+    """Give the path of a module's file, as people write it."""
+    return os.path.relpath(module.__file__ or module.__name__)
 
 
 def find(module: ModuleType, name: str) -> type[Flow]:
@@ -100,9 +146,40 @@ def find(module: ModuleType, name: str) -> type[Flow]:
     """
     known = flows_in(module)
     if name not in known:
-        file = os.path.relpath(module.__file__ or module.__name__)
-        raise FlowError(f"{file} has no flow {name!r}.{nearest(name, known)}")
+        raise FlowError(f"{file_of(module)} has no flow {name!r}.{nearest(name, known)}")
     return known[name]
+
+
+def target(module: ModuleType, name: str) -> AnyTask | type[Flow]:
+    """Find what a name stands for: a variable that holds a task, a task's short or full name, or a flow.
+
+    Raises:
+        FlowError: Nothing bears that name; the message names the nearest.
+        TaskError: It is the short name of several tasks.
+    """
+    tasks, flows = tasks_in(module), flows_in(module)
+    if name in tasks:
+        return tasks[name]
+    if name in flows:
+        return flows[name]
+    found = {task.name: task for task in tasks.values() if name in (task.name, task.short_name)}
+    if len(found) > 1:
+        raise TaskError(f"{name!r} is short for {' and '.join(sorted(found))}. Give the full name.")
+    if not found:
+        raise _nothing(file_of(module), name, tasks, flows)
+    return next(iter(found.values()))
+
+
+def _nothing(file: str, name: str, tasks: dict[str, AnyTask], flows: dict[str, type[Flow]]) -> FlowError:
+    """Make the error for a name that stands for nothing."""
+    environment, dot, _ = name.rpartition(".")
+    full = {task.name for task in tasks.values()}
+    environments = {task.environment for task in tasks.values()}
+    if tasks and dot and environment not in environments:
+        return FlowError(f"{file} has no environment {environment!r}.{nearest(environment, environments)}")
+    known = full if dot else {*tasks, *(task.short_name for task in tasks.values()), *flows}
+    what = "task or flow" if bool(tasks) == bool(flows) else "task" if tasks else "flow"
+    return FlowError(f"{file} has no {what} {name!r}.{nearest(name, known)}")
 
 
 def configured(kind: type[Flow], datastore: str | None = None, executor: str | None = None) -> Flow:

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import time
-
 import click
 
 from laminar.cli import answers, options
+from laminar.cli.view import DIED, Look, ledger_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from laminar.ledger.rows import GroupRow, RunRow
     from laminar.ledger.sql import Ledger
 
-#: States that only looking at a run can tell: its scheduler has died; a layer was not begun in a run that is over.
-DIED, NOT_RUN = "DIED", "NOT RUN"
-
-
-def ledger_of(root: str) -> Ledger:
-    """Open the ledger in a folder.
-
-    Raises:
-        LedgerError: There is none, or it cannot be read.
-    """
-    from laminar.ledger.sql import Ledger  # 5 ms that help texts do not need
-    from laminar.runs.local import LEDGER
-
-    return Ledger(os.path.join(root, LEDGER), create=False)
+#: States that a call of a task may be in.
+STATES = ("WAITING", "RUNNING", "SUCCEEDED", "FAILED", "CANCELLED")
 
 
 @click.group("get")
@@ -60,23 +45,37 @@ def runs(limit: int, output: str, root: str) -> None:
         ]
         for look in found
     ]
-    answers.table(["RUN", "FLOW", "STATE", "STARTED", "TOOK", "ERROR"], rows)
+    answers.table(["RUN", "TASK OR FLOW", "STATE", "STARTED", "TOOK", "ERROR"], rows)
 
 
-@get.command("run", short_help="Show a run and its layers.")
+@get.command("run", short_help="Show a run, and its calls or its layers.")
 @click.argument("run", metavar="ID")
+@click.option("--tree", is_flag=True, help="Of a task: draw its calls below those that have made them.")
+@click.option("--depth", type=click.IntRange(min=1), default=4, show_default=True, help="Levels of the tree.")
+@click.option("--actions", is_flag=True, help="Of a task: list its calls.")
+@click.option("--task", metavar="NAME", help="List the calls of one task.")
+@click.option("--status", type=click.Choice(STATES, case_sensitive=False), help="List the calls in one state.")
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Calls to list.")
+@click.option("--offset", type=click.IntRange(min=0), default=0, show_default=True, help="Calls to pass over.")
 @options.output
 @options.root
 @options.common
-def one(run: str, output: str, root: str) -> None:
-    """Show the layers of the run ID: their splits, how long they took, what waits and why, and what failed.
+@click.pass_context
+def one(context: click.Context, /, run: str, output: str, root: str, **view: Any) -> None:
+    """Show the run ID.
 
-    ID may be abbreviated. A chain of flows has one part for each flow.
+    Of a run of a task: how many calls there are of each task, what waits and why, and what failed; with --tree who has
+    called whom, with --actions every call. Of a run of flows: the layers, their splits, how long they took, what waits
+    and why, and what failed. ID may be abbreviated. A chain of flows has one part for each flow.
     """
     ledger = ledger_of(root)
     found = [Look(part) for part in ledger.runs_of(run)]
+    if options.of_task(found[0].run.space):
+        _task(found[0], ledger, output, **view)
+        return
+    options.refuse(context, ("tree", "depth", "actions", "task", "status", "limit", "offset"), "tasks", "run", "a flow")
     if output == options.JSON:
-        flows = [{**look.plain(), "layers": look.plain_layers(ledger)} for look in found]
+        flows = [{**look.plain(), "layers": look.plain_layers(ledger), **_plain_calls(look, ledger)} for look in found]
         answers.as_json({"run": found[0].run.run, "flows": flows})
         return
     for position, look in enumerate(found):
@@ -85,91 +84,53 @@ def one(run: str, output: str, root: str) -> None:
         _show(look, ledger)
 
 
-class Look:
-    """A run, as it is seen now.
+def _plain_calls(look: Look, ledger: Ledger) -> dict[str, Any]:
+    """Give what JSON says of the tasks that layers have called, if any."""
+    from laminar.cli import calls  # loads what help texts do not need
 
-    Attributes:
-        run: What the ledger says.
-        held: Whether a scheduler that may be alive drives it.
-    """
-
-    def __init__(self, run: RunRow) -> None:
-        """Look whether its scheduler lives."""
-        self.run = run
-        self._now = time.time()
-        self.held = run.held(self._now)
-
-    @property
-    def state(self) -> str:
-        """Its state; one whose scheduler has died is neither running nor ended."""
-        return self.run.state.value if self.run.state.terminal or self.held else DIED
-
-    def seconds(self, started: float | None, ended: float | None) -> float | None:
-        """Tell how long something took or takes; None where its scheduler died, which nobody saw."""
-        if started is None or (ended is None and not self.held):
-            return None
-        return (self._now if ended is None else ended) - started
-
-    def layer_state(self, group: GroupRow) -> str:
-        """Name the state of a layer; in a run that nobody drives nothing waits or runs."""
-        from laminar.model.states import State  # loaded by then, but not for help texts
-
-        if group.state.terminal or self.held:
-            return group.state.value
-        return NOT_RUN if group.state is State.WAITING else State.CANCELLED.value
-
-    def running(self, group: GroupRow) -> int:
-        """Count the splits of a layer that run."""
-        return group.running if self.held else 0
-
-    def reasons(self, ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
-        """List why splits wait or failed, by layer."""
-        from laminar.model.states import State  # loaded by then, but not for help texts
-
-        found: dict[str, list[dict[str, Any]]] = {}
-        for state in (State.WAITING, State.FAILED) if self.held else (State.FAILED,):
-            for row in ledger.reasons(self.run.space, self.run.run, state):
-                plain = {"state": state.value, "count": row.count, "first": row.first, "reason": row.reason}
-                found.setdefault(row.name, []).append(plain)
-        return found
-
-    def plain(self) -> dict[str, Any]:
-        """Give what JSON says of the run."""
-        run = self.run
-        return {
-            "run": run.run,
-            "flow": run.space,
-            "state": self.state,
-            "started": run.started,
-            "ended": run.ended,
-            "seconds": self.seconds(run.started, run.ended),
-            "error": run.error,
-            "source": run.source,
-            "scheduler": {"host": run.holder.host, "pid": run.holder.pid},
-        }
-
-    def plain_layers(self, ledger: Ledger) -> list[dict[str, Any]]:
-        """Give what JSON says of its layers."""
-        reasons = self.reasons(ledger)
-        return [
-            {
-                "layer": group.name,
-                "state": self.layer_state(group),
-                "splits": group.size,
-                "done": group.done,
-                "running": self.running(group),
-                "failed": group.failed,
-                "started": group.started,
-                "ended": group.ended,
-                "seconds": self.seconds(group.started, group.ended),
-                "reason": group.reason,
-                "reasons": reasons.get(group.name, []),
-            }
-            for group in ledger.groups(self.run.space, self.run.run)
-        ]
+    tasks = calls.plain_tasks(look, ledger)
+    return {"tasks": tasks} if tasks else {}
 
 
-def _show(look: Look, ledger: Ledger) -> None:
+def _task(
+    look: Look,
+    ledger: Ledger,
+    output: str,
+    *,
+    tree: bool,
+    depth: int,
+    actions: bool,
+    task: str | None,
+    status: str | None,
+    limit: int,
+    offset: int,
+) -> None:
+    """Show a run of a task."""
+    from laminar.cli import calls  # loads what help texts do not need
+    from laminar.model.states import State
+
+    state = None if status is None else State(status.upper())
+    wanted = calls.Wanted(task, state, limit, offset)
+    lists = actions or task is not None or state is not None
+    drawn = calls.Tree(look, ledger.calls(look.run.space, look.run.run), depth) if tree else None
+    if output == options.JSON:
+        more: dict[str, Any] = {} if drawn is None else {"tree": drawn.plain()}
+        if lists:
+            more["actions"] = [calls.plain_call(look, row) for row in calls.listed(look, ledger, wanted)]
+        answers.as_json({**look.plain(), "tasks": calls.plain_tasks(look, ledger), **more})
+        return
+    _head(look)
+    if drawn is not None:
+        for line in drawn.lines():
+            answers.line(line)
+    if lists:
+        calls.show_calls(look, ledger, wanted)
+    if drawn is None and not lists:
+        calls.show_tasks(look, ledger)
+
+
+def _head(look: Look) -> None:
+    """Say how a run goes as a whole."""
     run = look.run
     took = answers.took(look.seconds(run.started, run.ended))
     answers.line(
@@ -181,6 +142,10 @@ def _show(look: Look, ledger: Ledger) -> None:
         answers.line(f"Its scheduler, {run.holder}, died. Go on with: {resume_command(run.source, run.run)}")
     if run.error:
         answers.line(f"Error: {run.error}")
+
+
+def _show(look: Look, ledger: Ledger) -> None:
+    _head(look)
     rows = []
     for layer in look.plain_layers(ledger):
         counted = layer["splits"] is not None
@@ -189,6 +154,11 @@ def _show(look: Look, ledger: Ledger) -> None:
         rows.append([layer["layer"], layer["state"], *counts, answers.took(layer["seconds"]), first])
         rows += [[*[""] * 7, sentence] for sentence in more]
     answers.table(["LAYER", "STATE", "SPLITS", "DONE", "RUNNING", "FAILED", "TOOK", "WHY"], rows)
+    if ledger.tasks(look.run.space, look.run.run):
+        from laminar.cli import calls  # loads what help texts do not need
+
+        answers.line("")
+        calls.show_tasks(look, ledger)
 
 
 def _sentences(layer: dict[str, Any]) -> list[str]:

@@ -13,21 +13,23 @@ import click
 from laminar.cli import endings, options
 from laminar.cli.aborting import abort
 from laminar.cli.building import build
+from laminar.cli.explaining import why
 from laminar.cli.looking import get
 from laminar.cli.printed import logs
-from laminar.cli.running import graph, resume, run
+from laminar.cli.resuming import resume
+from laminar.cli.running import graph, run
 
 
 @click.group("laminar", context_settings=options.CONTEXT)
 @options.common
 def program() -> None:
-    """Run flows, and look at their runs.
+    """Run tasks and flows, and look at their runs.
 
     Exit codes: 0 done; 1 a run failed or was stopped; 2 wrong use; 130 Ctrl-C.
     """
 
 
-for command in (run, resume, get, logs, abort, graph, build):
+for command in (run, resume, get, why, logs, abort, graph, build):
     program.add_command(command)
 
 

@@ -10,13 +10,39 @@ from laminar import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any, TypeVar
 
     CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
 CONTEXT: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 TABLE, JSON = "table", "json"
+
+
+def of_task(space: str) -> bool:
+    """Tell whether a run is one of a task, by what it is a run of: tasks have full names, flows those of classes."""
+    return "." in space
+
+
+def refuse(context: click.Context, names: Iterable[str], of: str, what: str, other: str) -> None:
+    """Refuse options that were given and do not suit what the command is about.
+
+    Args:
+        context: The command.
+        names: The options, by click's names.
+        of: What they are for: ``tasks`` or ``flows``.
+        what: What the command is about, such as the name of a flow.
+        other: What that is: ``a flow`` or ``a task``.
+
+    Raises:
+        click.UsageError: One was given.
+    """
+    from click.core import ParameterSource
+
+    for name in names:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            text = f"--{name.replace('_', '-')} is an option for {of}, and {what} is {other}."
+            raise click.UsageError(text, context)
 
 
 def _quiet(context: click.Context, option: click.Parameter, wanted: bool) -> None:  # noqa: ARG001 - click's callback

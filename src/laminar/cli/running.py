@@ -1,142 +1,266 @@
-"""``laminar run``, ``laminar resume`` and ``laminar graph``: what is done with a file of flows."""
+"""``laminar run`` and ``laminar graph``: what is done with a task or a flow that a file defines."""
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-
 import click
 
-from laminar.cli import answers, code, endings, options
-from laminar.errors import CodeLoadError, ExecutionError, FlowError, LaminarError, UnknownRunError, nearest
-from laminar.model.tracebacks import own_traceback
+from laminar.cli import answers, arguments, code, endings, options, outcomes
+from laminar.errors import FlowError, UnknownRunError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any, NoReturn
+    from collections.abc import Mapping
+    from types import ModuleType
+    from typing import Any
 
-    from laminar.flows.execution import Execution
+    from laminar.cli.code import AnyTask
     from laminar.flows.flow import Flow
 
+#: Options that only one of the two kinds has, by click's names.
+OF_TASKS = ("env", "label", "overwrite_cache", "project", "domain")
+OF_FLOWS = ("resume",)
 
-class FlowCommand(click.Command):
-    """A command that takes every option it does not know as a parameter of the flow."""
+
+class RunCommand(click.Command):
+    """A command whose options are laminar's own and, behind NAME, the inputs of a task or the parameters of a flow."""
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        """Keep the flow's parameters apart from laminar's own options."""
+        """Load FILE, and read what follows NAME as the task or the flow has it."""
         try:
-            own, context.meta["parameters"] = self._divide(context, args)
+            words = self._words(context, args)
         except click.UsageError as error:
             error.ctx = context
             raise
-        return super().parse_args(context, own)
+        return super().parse_args(context, words)
 
-    def _divide(self, context: click.Context, args: list[str]) -> tuple[list[str], dict[str, Any]]:
-        takes = {
-            name: not getattr(option, "is_flag", False) for option in self.get_params(context) for name in option.opts
+    def _words(self, context: click.Context, args: list[str]) -> list[str]:
+        """Give the words that are left to click."""
+        takes = self._takes(context)
+        head = arguments.head(args, takes)
+        if head.file is None or "--version" in head.own:
+            return args
+        wants_help = arguments.asks_for_help([*head.own, *head.rest])
+        module = code.load(head.file, head.name or "")
+        context.meta["file"], context.meta["module"] = head.file, module
+        if head.name is None and wants_help:
+            return ["--help"]
+        if head.name is None:
+            raise click.UsageError(f"Missing argument 'NAME'.{_known(module, head.file)}")
+        chosen = context.meta["target"] = code.target(module, head.name)
+        context.meta["name"] = head.name
+        if wants_help:
+            return ["--help"]
+        own = self._inputs(context, chosen, takes, head.rest)
+        return [*head.own, head.file, head.name, *own]
+
+    def _takes(self, context: click.Context) -> dict[str, bool]:
+        """Name laminar's own options, and tell whether each takes a value."""
+        return {
+            name: not getattr(option, "is_flag", False)
+            for option in self.get_params(context)
+            if isinstance(option, click.Option)
+            for name in option.opts
         }
-        own: list[str] = []
-        pairs: list[tuple[str, str]] = []
-        names = 0
-        left = list(args)
-        while left:
-            word = left.pop(0)
-            name = word.partition("=")[0]
-            if word == "--":
-                while left:
-                    pairs.append(_pair(left.pop(0), left))
-            elif word.startswith("--") and (name not in takes or (name == "--version" and names)):
-                _refuse_misspelt(name, takes)
-                pairs.append(_pair(word, left))
-            else:
-                own.append(word)
-                names += not word.startswith("-")
-                if takes.get(word) and left:
-                    own.append(left.pop(0))
-        return own, _values(pairs)
+
+    def _inputs(
+        self, context: click.Context, chosen: AnyTask | type[Flow], takes: Mapping[str, bool], rest: list[str]
+    ) -> list[str]:
+        """Keep the inputs, and give the words that are not among them."""
+        if isinstance(chosen, type):
+            others = {name for option in self.get_params(context) if option.name in OF_TASKS for name in option.opts}
+            left = {name: takes_one for name, takes_one in takes.items() if name not in others}
+            own, context.meta["inputs"] = arguments.of_flow(rest, left)
+            return own
+        from laminar.cli.inputs import Inputs  # loaded by then, but not for help texts
+
+        inputs = Inputs(chosen, takes)
+        inputs.read(rest)
+        context.meta["inputs"] = inputs.values
+        return inputs.own
+
+    # Help
+
+    def format_usage(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Say what to write, with the file and the name if they were given."""
+        file, chosen = context.meta.get("file"), context.meta.get("target")
+        if file is None:
+            super().format_usage(context, formatter)
+            return
+        name = "NAME" if chosen is None else context.meta["name"]
+        formatter.write_usage(context.command_path, f"[OPTIONS] {file} {name} [--INPUT VALUE]...")
+
+    def format_help_text(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Describe the task or the flow, or list those of the file."""
+        module, chosen = context.meta.get("module"), context.meta.get("target")
+        if module is None:
+            super().format_help_text(context, formatter)
+        elif chosen is None:
+            _list(module, formatter)
+        else:
+            _describe(chosen, formatter)
 
 
-def _pair(word: str, left: list[str]) -> tuple[str, str]:
-    """Take a parameter's name and value from the command line."""
-    name, equals, value = word.partition("=")
-    if not name.startswith("--") or name == "--":
-        raise click.UsageError(f"{word!r} is no parameter. Write: --name value")
-    if equals:
-        return name, value
-    if not left or left[0].startswith("--"):
-        raise click.UsageError(f"The parameter {name} has no value. Write: {name} value, or {name}=value")
-    return name, left.pop(0)
+def _known(module: ModuleType, file: str) -> str:
+    """Say what a file defines, as the end of a sentence."""
+    tasks, flows = code.tasks_in(module), code.flows_in(module)
+    found = [f"task {name}" for name in tasks] + [f"flow {name}" for name in flows]
+    return f" {file} defines {', '.join(found)}." if found else f" {file} defines no task and no flow."
 
 
-def _refuse_misspelt(name: str, takes: Iterable[str]) -> None:
-    """Refuse a parameter that is almost the name of an option: it is more likely that option, misspelt."""
-    import difflib  # 3 ms, and only who gives parameters needs it
-
-    known = [option for option in takes if option.startswith("--") and not name.startswith(option)]
-    for option in difflib.get_close_matches(name, known, n=1, cutoff=0.85):
-        raise click.UsageError(
-            f"Did you mean {option}? If {name} is a parameter of the flow, give it behind --, as in: -- {name} value"
-        )
-
-
-def _values(pairs: list[tuple[str, str]]) -> dict[str, Any]:
-    """Read parameters: JSON where it is JSON, else text."""
-    values: dict[str, Any] = {}
-    for option, text in pairs:
-        name = option.removeprefix("--").replace("-", "_")
-        if not name.isidentifier():
-            raise click.UsageError(f"{option} cannot be a parameter: {name!r} is no name in Python.")
-        if name in values:
-            raise click.UsageError(f"The parameter {option} was given twice.")
-        try:
-            values[name] = json.loads(text, parse_constant=_no_constant)
-        except (ValueError, RecursionError):
-            values[name] = text
-    return values
+def _list(module: ModuleType, formatter: click.HelpFormatter) -> None:
+    """List the tasks and the flows of a file."""
+    tasks = [(name, task.interface.doc) for name, task in code.tasks_in(module).items()]
+    flows = [(name, _first_line(flow.__doc__)) for name, flow in code.flows_in(module).items()]
+    for title, rows in (("Tasks", tasks), ("Flows", flows)):
+        if rows:
+            with formatter.section(title):
+                formatter.write_dl(rows)
+    if not tasks and not flows:
+        formatter.write_paragraph()
+        formatter.write_text("The file defines no task and no flow.")
 
 
-def _no_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is not part of JSON")
+def _describe(chosen: AnyTask | type[Flow], formatter: click.HelpFormatter) -> None:
+    """Describe a task with its inputs, or a flow."""
+    if isinstance(chosen, type):
+        about, rows = _first_line(chosen.__doc__), []
+    else:
+        from laminar.cli.inputs import described  # loaded by then, but not for help texts
+
+        about, rows = chosen.interface.doc, described(chosen)
+    if about:
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(about)
+    if rows:
+        with formatter.section("Inputs"):
+            formatter.write_dl(rows)
 
 
-@click.command("run", cls=FlowCommand, short_help="Run a flow that a file defines.")
+def _first_line(text: str | None) -> str:
+    return (text or "").strip().partition("\n")[0]
+
+
+def _pairs(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:  # noqa: ARG001
+    """Read options such as ``--env K=V``."""
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{text!r} is no pair. Write: {option.opts[-1]} NAME=VALUE")
+        found[name] = value
+    return found
+
+
+@click.command("run", cls=RunCommand, short_help="Run a task or a flow that a file defines.")
 @click.argument("file")
-@click.argument("flow", metavar="FLOW [--NAME VALUE]...")
-@click.option("--execution", metavar="ID", help="Id of the run; a new one by default.")
-@click.option("--executor", metavar="NAME", help="Where layers run: thread, process or docker.")
-@click.option("--datastore", "--root", metavar="ROOT", help="Where results lie: a folder, s3://…, gs://… or az://…")
-@click.option("--resume", is_flag=True, help="Go on with the newest run that is not finished, or with --execution.")
+@click.argument("name", metavar="NAME [--INPUT VALUE]...")
+@click.option("--local", is_flag=True, help="Run on this machine, also if a server is configured.")
+@click.option("--name", "--execution", "run_id", metavar="ID", help="Id of the run; a new one by default.")
+@click.option("--executor", metavar="NAME", help="Where it runs: thread, process or docker.")
+@click.option(
+    "--root",
+    "--datastore",
+    "root",
+    metavar="ROOT",
+    help="Where results lie: a folder; for flows also s3://…, gs://… or az://…",
+)
+@click.option("-f", "--follow", is_flag=True, help="Show what is printed until the end. Runs here always do.")
+@click.option("--env", multiple=True, callback=_pairs, metavar="K=V", help="Environment variable of every task.")
+@click.option("--label", multiple=True, callback=_pairs, metavar="K=V", help="Label of a task's run.")
+@click.option("--overwrite-cache", is_flag=True, help="Make all results of tasks anew, and keep them.")
+@click.option("--project", metavar="P", help="The project that a task's run belongs to.")
+@click.option("--domain", metavar="D", help="The domain that a task's run belongs to.")
+@click.option(
+    "--resume", is_flag=True, help="Go on with the newest run of a flow that is not finished, or with --name."
+)
 @options.output
 @options.common
 @click.pass_context
-def run(
-    context: click.Context,
-    file: str,
-    flow: str,
-    execution: str | None,
-    executor: str | None,
-    datastore: str | None,
-    resume: bool,
-    output: str,
-) -> int:
-    """Run the flow named FLOW that FILE defines.
+def run(context: click.Context, /, output: str, resume: bool, **given: Any) -> int:
+    """Run the task or the flow named NAME that FILE defines.
 
-    Every other option is a parameter of the flow: `--name value`. Values are read as JSON, or as text where they are no
-    JSON. What FILE itself would run is not run; how it configures the flow holds.
+    NAME is the variable that holds the task, its short name or its full name; or the name of a flow. What follows it
+    are its inputs. `laminar run FILE --help` lists what the file defines, `laminar run FILE NAME --help` the inputs of
+    a task. Laminar's own options stand before FILE, or behind NAME unless the task has an input of that name.
+
+    The inputs of a task are read as its types ask for. The parameters of a flow are read as JSON, or as text where they
+    are no JSON. What FILE itself would run is not run; how it configures the flow holds.
 
     \b
-    laminar run train.py Train --epochs 3 --name first
+    laminar run --local pipeline.py process --input_path data/raw --batch-size 100
+    laminar run train.py Train --epochs 3
     laminar run train.py Train --resume
     """
-    parameters: dict[str, Any] = context.meta["parameters"]
+    chosen = context.meta["target"]
+    if isinstance(chosen, type):
+        options.refuse(context, OF_TASKS, "tasks", context.meta["name"], "a flow")
+        return _run_flow(chosen, context.meta["inputs"], output, resume=resume, **given)
+    options.refuse(context, OF_FLOWS, "flows", context.meta["name"], "a task")
+    return _run_task(chosen, context.meta["inputs"], output, **given)
+
+
+def _run_task(
+    task: AnyTask,
+    inputs: Mapping[str, Any],
+    output: str,
+    *,
+    local: bool,
+    run_id: str | None,
+    executor: str | None,
+    root: str | None,
+    env: dict[str, str],
+    label: dict[str, str],
+    overwrite_cache: bool,
+    project: str | None,
+    domain: str | None,
+    **_: object,
+) -> int:
+    from laminar.runs import places  # 100 ms of all that runs need
+    from laminar.tasks.running import with_runcontext
+
+    if executor is not None:
+        places.executor(executor, f"--executor {executor}")
+    if root is not None and "://" in root:
+        raise FlowError(f"--root {root}: the runs of tasks lie in a folder. Name one.")
+    runner = with_runcontext(
+        "local" if local else None,
+        name=run_id,
+        executor=executor,
+        env_vars=env,
+        labels=label,
+        overwrite_cache=overwrite_cache,
+        project=project,
+        domain=domain,
+        root=root,
+    )
+    with answers.aside(output):
+        begun = runner.run(task, **inputs)
+        result = outcomes.carry_out(begun.result)
+    outcomes.answer_task(begun, output)
+    return result
+
+
+def _run_flow(
+    kind: type[Flow],
+    parameters: Mapping[str, Any],
+    output: str,
+    *,
+    run_id: str | None,
+    executor: str | None,
+    root: str | None,
+    resume: bool,
+    **_: object,
+) -> int:
     if resume and parameters:
         raise click.UsageError(f"A resumed run keeps its parameters; {', '.join(parameters)} cannot be given to it.")
     with answers.aside(output):
-        chosen = code.configured(code.find(code.load(file, flow), flow), datastore, executor)
-        result = _go_on(chosen, execution) if resume else _carry_out(lambda: chosen(execution=execution, **parameters))
-    _answer(output, [chosen.execution])
+        chosen = code.configured(kind, root, executor)
+        if resume:
+            result = _go_on(chosen, run_id)
+        else:
+            result = outcomes.carry_out(lambda: chosen(execution=run_id, **parameters))
+    outcomes.answer_flows([chosen.execution], output)
     return result
 
 
@@ -149,7 +273,7 @@ def _go_on(flow: Flow, run: str | None) -> int:
     from laminar.model.states import State  # loaded by then, but not for help texts
 
     if run is not None:
-        return _carry_out(flow.execution(run).resume)
+        return outcomes.carry_out(flow.execution(run).resume)
     datastore = flow.configuration.datastore
     known = sorted(datastore.list_executions(flow=flow), key=lambda one: (one.started or 0.0, one.known_id))
     if not known:
@@ -158,105 +282,10 @@ def _go_on(flow: Flow, run: str | None) -> int:
         )
     for execution in reversed(known):
         if execution.status is not State.SUCCEEDED:
-            return _carry_out(flow.execution(execution.known_id).resume)
+            return outcomes.carry_out(flow.execution(execution.known_id).resume)
     newest = flow.execution(known[-1].known_id)
     answers.remark(f"Flow {flow.name} has no unfinished run in {datastore.root}; the newest is {newest.id}.")
     return endings.DONE
-
-
-@click.command("resume", short_help="Go on with a run where it stopped.")
-@click.argument("file")
-@click.argument("run", metavar="ID")
-@click.argument("arguments", nargs=-1, metavar="[-- ARGUMENTS]...")
-@click.option("-m", "--module", is_flag=True, help="FILE is the name of a module, as python -m takes it.")
-@options.output
-@options.root
-@options.common
-def resume(file: str, run: str, arguments: tuple[str, ...], module: bool, output: str, root: str) -> int:
-    """Go on with the run ID of FILE, where it failed, was stopped, or its scheduler died.
-
-    FILE is executed as `python FILE ARGUMENTS` would, but its calls of flows go on with that run: what is finished is
-    kept, what is missing runs. So chains of flows go on too. ID may be abbreviated.
-    """
-    from laminar.flows.flow import made  # 40 ms that help texts do not need
-    from laminar.worker import loading
-
-    path = os.path.abspath(file) if module else code.path_of(file)
-    wanted = _full_id(run, root)
-    code.go_first(path, arguments)
-    start = (lambda: loading.run_module(file)) if module else (lambda: loading.run_script(path))
-    with answers.aside(output):
-        result = _carry_out(lambda: _execute(start, file, wanted))
-    _answer(output, [flow.execution for flow in made if flow.execution.id == wanted and flow.execution.status])
-    return result
-
-
-def _full_id(run: str, root: str) -> str:
-    """Complete an abbreviated id, where the ledger is there and knows it."""
-    from laminar.ledger.sql import Ledger  # 5 ms that help texts do not need
-    from laminar.runs.local import LEDGER
-
-    try:
-        ledger = Ledger(os.path.join(root, LEDGER), create=False)
-        try:
-            return ledger.runs_of(run)[0].run
-        finally:
-            ledger.close()
-    except LaminarError:
-        return run  # it may lie in another place, which only the file knows
-
-
-def _execute(start: Callable[[], object], file: str, run: str) -> None:
-    """Execute a file so that its calls go on with a run; if none of them has it, go on with a flow that has.
-
-    Args:
-        start: Executes it.
-        file: Its name.
-        run: Id of the run.
-
-    Raises:
-        CodeLoadError: The file failed before any run went on.
-        ExecutionError: The file failed afterwards.
-        UnknownRunError: No flow of the file has such a run.
-    """
-    from laminar.flows import resuming  # loaded by then, but not for help texts
-    from laminar.flows.flow import made
-
-    resuming.want(run)
-    try:
-        start()
-    except SystemExit as error:
-        if error.code:
-            raise
-    except Exception as error:
-        if endings.is_of_run(error) or (isinstance(error, LaminarError) and not isinstance(error, FlowError)):
-            raise
-        trace = own_traceback(error).rstrip()
-        if resuming.resumed():
-            raise ExecutionError(f"{file} failed after its run:\n{trace}") from None
-        if made and not _having(made, run):
-            raise _unknown(made, run, file) from None
-        raise CodeLoadError(f"{file} failed before it came to its run:\n{trace}") from None
-    if resuming.resumed():
-        return
-    flows = [code.configured(kind) for kind in code.flows_in(sys.modules["__main__"]).values()]
-    found = _having(flows, run)
-    if not found:
-        raise _unknown(flows, run, file)
-    for execution in sorted(found, key=lambda one: one.started or 0.0):
-        execution.resume()
-
-
-def _having(flows: Iterable[Flow], run: str) -> list[Execution]:
-    """Find the executions of an id."""
-    return [flow.execution(run) for flow in flows if run in flow.configuration.datastore.archives.runs(flow.name)]
-
-
-def _unknown(flows: Iterable[Flow], run: str, file: str) -> LaminarError:
-    known = {other for flow in flows for other in flow.configuration.datastore.archives.runs(flow.name)}
-    if not flows:
-        return FlowError(f"{file} defines no flow, so it has no run to go on with.")
-    return UnknownRunError(f"No flow of {file} has a run {run!r}.{nearest(run, known)}")
 
 
 @click.command("graph", short_help="Draw a flow as Mermaid text.")
@@ -274,37 +303,3 @@ def graph(file: str, flow: str, output: str) -> None:
         answers.as_json({"flow": chosen.name, "needs": needs, "mermaid": text})
     else:
         click.echo(text.rstrip("\n"))
-
-
-def _carry_out(act: Callable[[], object]) -> int:
-    """Do what runs a flow.
-
-    Returns:
-        The exit code.
-    """
-    try:
-        act()
-    except BaseException as error:
-        if not endings.is_of_run(error):
-            raise
-        return endings.after_run(error)
-    return endings.DONE
-
-
-def _answer(output: str, executions: list[Execution]) -> None:
-    if output == options.JSON:
-        run = executions[0].id if executions else None
-        answers.as_json({"run": run, "flows": [_plain(execution) for execution in executions]})
-
-
-def _plain(execution: Execution) -> dict[str, Any]:
-    started, ended, error, status = execution.started, execution.ended, execution.error, execution.status
-    return {
-        "flow": execution.flow.name,
-        "state": None if status is None else status.value,
-        "started": started,
-        "ended": ended,
-        "seconds": None if started is None or ended is None else ended - started,
-        "results": execution.flow.configuration.datastore.root,
-        "error": None if error is None else vars(error),
-    }

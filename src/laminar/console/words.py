@@ -49,13 +49,14 @@ def prefix(layer: str, index: int, splits: int) -> str:
 
 
 def start(space: str, run: str, layers: int, *, resumed: bool) -> str:
-    """Say that a run starts."""
-    return f"{space} {run} {'resumes' if resumed else 'starts'} ({layers} layer{'s' if layers != 1 else ''})"
+    """Say that a run starts; one of a task has no layers."""
+    count = f" ({layers} layer{'s' if layers != 1 else ''})" if layers else ""
+    return f"{space} {run} {'resumes' if resumed else 'starts'}{count}"
 
 
 def retry(layer: str, index: int, delay: float, reason: str) -> str:
-    """Say that a split is tried again."""
-    return f"{layer}[{index}]: again in {duration(delay)} ({reason})"
+    """Say that a split is tried again, or a call of a task."""
+    return f"{layer if '.' in layer else f'{layer}[{index}]'}: again in {duration(delay)} ({reason})"
 
 
 def reuse(plan: Sequence[Reuse]) -> list[str]:
@@ -83,11 +84,14 @@ def failure(failed: Failed) -> list[str]:
 
 def summary(ended: Summary) -> str:
     """Say how a run ended, in one line."""
+    whole = f"{ended.space} {ended.run} {ended.state.value} in {duration(ended.seconds)}"
+    if [layer for layer, _, _ in ended.layers] == [ended.space]:
+        return whole  # a task has no layers
     counts: dict[str, int] = {}
     for _, state, _ in ended.layers:
         counts[state] = counts.get(state, 0) + 1
     layers = ", ".join(f"{count} {state.lower()}" for state, count in counts.items())
-    return f"{ended.space} {ended.run} {ended.state.value} in {duration(ended.seconds)} (layers: {layers})"
+    return f"{whole} (layers: {layers})"
 
 
 def ending(ended: Summary) -> list[str]:

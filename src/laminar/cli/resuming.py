@@ -1,0 +1,147 @@
+"""``laminar resume``: going on with a run where it stopped."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from laminar.cli import answers, code, endings, options, outcomes
+from laminar.errors import CodeLoadError, ExecutionError, FlowError, LaminarError, UnknownRunError, nearest
+from laminar.model.tracebacks import own_traceback
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from laminar.flows.execution import Execution
+    from laminar.flows.flow import Flow
+    from laminar.ledger.rows import RunRow
+
+
+@click.command("resume", short_help="Go on with a run where it stopped.")
+@click.argument("file")
+@click.argument("run", metavar="ID")
+@click.argument("arguments", nargs=-1, metavar="[-- ARGUMENTS]...")
+@click.option("-m", "--module", is_flag=True, help="FILE is the name of a module, as python -m takes it.")
+@options.output
+@options.root
+@options.common
+def resume(file: str, run: str, arguments: tuple[str, ...], module: bool, output: str, root: str) -> int:
+    """Go on with the run ID of FILE, where it failed, was stopped, or its scheduler died.
+
+    A run of flows: FILE is executed as `python FILE ARGUMENTS` would, but its calls of flows go on with that run. So
+    chains of flows go on too. A run of a task: FILE is loaded for its definitions, and left where it comes to a run.
+    What is finished is kept, what is missing runs. ID may be abbreviated.
+    """
+    path = os.path.abspath(file) if module else code.path_of(file)
+    found = _find(run, root)
+    if found is not None and options.of_task(found.space):
+        return _resume_task(found, file, path, arguments, output, root, module=module)
+    from laminar.flows.flow import made  # 40 ms that help texts do not need
+
+    wanted = run if found is None else found.run
+    code.go_first(path, arguments)
+    with answers.aside(output):
+        result = outcomes.carry_out(lambda: _execute(_start(file, path, module=module), file, wanted))
+    ours = [flow.execution for flow in made if flow.execution.id == wanted and flow.execution.status]
+    outcomes.answer_flows(ours, output)
+    return result
+
+
+def _find(run: str, root: str) -> RunRow | None:
+    """Find a run by its abbreviated id, where the ledger is there and knows it."""
+    from laminar.ledger.sql import Ledger  # 5 ms that help texts do not need
+    from laminar.runs.local import LEDGER
+
+    try:
+        ledger = Ledger(os.path.join(root, LEDGER), create=False)
+        try:
+            return ledger.runs_of(run)[0]
+        finally:
+            ledger.close()
+    except LaminarError:
+        return None  # it may lie in another place, which only the file knows
+
+
+def _start(file: str, path: str, *, module: bool) -> Callable[[], object]:
+    """Give what executes a file as Python would."""
+    from laminar.worker import loading  # 15 ms that help texts do not need
+
+    return (lambda: loading.run_module(file)) if module else (lambda: loading.run_script(path))
+
+
+def _resume_task(
+    found: RunRow, file: str, path: str, arguments: tuple[str, ...], output: str, root: str, *, module: bool
+) -> int:
+    """Go on with a run of a task. The file gets the name that it had then, since values name their classes by it."""
+    from laminar.data.journal import Journal  # 15 ms that help texts do not need
+    from laminar.data.local import LocalBlobs
+
+    noted = Journal(LocalBlobs(root), found.run).read()[0]
+    if module or noted.get("module") == "__main__":
+        code.go_first(path, arguments)
+        code.load_as_main(file, _start(file, path, module=module))
+    else:
+        code.load(file, found.space)
+    from laminar.tasks.running import with_runcontext  # loaded by the file, if it has tasks
+
+    with answers.aside(output):
+        run = with_runcontext("local", root=root).resume(found.run)
+        result = outcomes.carry_out(run.result)
+    outcomes.answer_task(run, output)
+    return result
+
+
+def _execute(start: Callable[[], object], file: str, run: str) -> None:
+    """Execute a file so that its calls go on with a run; if none of them has it, go on with a flow that has.
+
+    Args:
+        start: Executes it.
+        file: Its name.
+        run: Id of the run.
+
+    Raises:
+        CodeLoadError: The file failed before any run went on.
+        ExecutionError: The file failed afterwards.
+        UnknownRunError: No flow of the file has such a run.
+    """
+    from laminar.flows import resuming  # loaded by then, but not for help texts
+    from laminar.flows.flow import made
+
+    resuming.want(run)
+    try:
+        start()
+    except SystemExit as error:
+        if error.code:
+            raise
+    except Exception as error:
+        if endings.is_of_run(error) or (isinstance(error, LaminarError) and not isinstance(error, FlowError)):
+            raise
+        trace = own_traceback(error).rstrip()
+        if resuming.resumed():
+            raise ExecutionError(f"{file} failed after its run:\n{trace}") from None
+        if made and not _having(made, run):
+            raise _unknown(made, run, file) from None
+        raise CodeLoadError(f"{file} failed before it came to its run:\n{trace}") from None
+    if resuming.resumed():
+        return
+    flows = [code.configured(kind) for kind in code.flows_in(sys.modules["__main__"]).values()]
+    found = _having(flows, run)
+    if not found:
+        raise _unknown(flows, run, file)
+    for execution in sorted(found, key=lambda one: one.started or 0.0):
+        execution.resume()
+
+
+def _having(flows: Iterable[Flow], run: str) -> list[Execution]:
+    """Find the executions of an id."""
+    return [flow.execution(run) for flow in flows if run in flow.configuration.datastore.archives.runs(flow.name)]
+
+
+def _unknown(flows: Iterable[Flow], run: str, file: str) -> LaminarError:
+    known = {other for flow in flows for other in flow.configuration.datastore.archives.runs(flow.name)}
+    if not flows:
+        return FlowError(f"{file} defines no flow, so it has no run to go on with.")
+    return UnknownRunError(f"No flow of {file} has a run {run!r}.{nearest(run, known)}")
