@@ -233,7 +233,7 @@ def begin(choice: Choice, task: Any, args: tuple[Any, ...], kwargs: Mapping[str,
     _refuse_remote(choice)
     arguments = task.interface.bind(task.name, args, dict(kwargs))
     root = store.root(choice.root)
-    inputs = store.values(root).pack_arguments(arguments)
+    inputs = task.pack(store.values(root), arguments)
     return _start(choice, task, inputs, root, choice.name or new_run_id(), resuming=False)
 
 

@@ -11,7 +11,7 @@ import pickle
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from laminar.data.canonical import digest
-from laminar.errors import BlockingCallError, DigestError, TaskError
+from laminar.errors import BlockingCallError, DigestError, TaskError, UnpicklableArtifactError
 from laminar.model.cache import CacheKey
 from laminar.model.policies import Cache
 from laminar.tasks import fingerprints
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Generator, Mapping
     from typing import NoReturn
 
+    from laminar.data.values import Values
     from laminar.model.policies import Retry
 
 P = ParamSpec("P")
@@ -168,7 +169,7 @@ class Task(Generic[P, R]):
             UnpicklableArtifactError: An argument cannot travel.
         """
         arguments = self.interface.bind(self.name, args, kwargs)  # type: ignore[arg-type]
-        inputs = caller.values.pack_arguments(arguments)
+        inputs = self.pack(caller.values, arguments)
         try:
             known = fingerprints.digest(arguments)
         except DigestError:
@@ -178,6 +179,19 @@ class Task(Generic[P, R]):
         name = caller.name(self.name, self._result_type + known)
         cache = self.cache_key(arguments, read=caller.reads_cache)
         return Call(name, self.name, self.module, inputs, label(), made, cache)
+
+    def pack(self, values: Values, arguments: Mapping[str, Any]) -> bytes:
+        """Pack the arguments of a call.
+
+        Raises:
+            UnpicklableArtifactError: One cannot travel.
+        """
+        try:
+            return values.pack_arguments(arguments)
+        except UnpicklableArtifactError as error:
+            raise UnpicklableArtifactError(
+                f"Task {self.name} cannot be given its arguments: {error}. Pass what can be pickled."
+            ) from error
 
     def cache_key(self, arguments: Mapping[str, Any], *, read: bool) -> CacheKey | None:
         """Give under what the result of a call is kept; None if it is not.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from laminar.data.serde import pickled
 from laminar.errors import AttemptExitedError, NonRecoverableError, RemoteError
 from laminar.model.action import Failure
-from laminar.model.tracebacks import users_traceback
+from laminar.model.tracebacks import REMOTE, users_traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,21 +26,26 @@ def annotate(error: BaseException) -> None:
 def describe(error: BaseException) -> Failure:
     """Turn an exception into what can be handed on and kept.
 
-    The traceback shows the user's frames. ``sys.exit`` becomes :class:`AttemptExitedError`, so that it ends
-    the attempt, not the process that hears of it.
+    The traceback shows the user's frames. Those of where the exception has come from stay in its notes: shown here
+    too, they would double with each task that lets it through. ``sys.exit`` becomes :class:`AttemptExitedError`, so
+    that it ends the attempt, not the process that hears of it.
     """
-    text = users_traceback(error)
+    raised, frames = error, error.__traceback__
+    text = users_traceback(error, remote=False)
     annotate(error)
     if isinstance(error, SystemExit):
         code = error.code if isinstance(error.code, int) else (0 if error.code is None else 1)
         error = AttemptExitedError(f"it called sys.exit({error.code!r})")
         error.code = code
     kind = type(error)
+    data = _pickle(error)
+    if data is None:
+        text = users_traceback(raised.with_traceback(frames))
     return Failure(
         type_name=f"{kind.__module__}.{kind.__qualname__}",
         message=_text(error),
         traceback=text,
-        pickled=_pickle(error),
+        pickled=data,
         final=isinstance(error, NonRecoverableError),
     )
 
@@ -63,9 +68,9 @@ def revive(failure: Failure, where: str) -> BaseException:
         remote.type_name = failure.type_name
         error = remote
     if failure.traceback:
-        error.add_note(f"Raised in {where}:\n{failure.traceback.rstrip()}")
+        error.add_note(f"{REMOTE}{where}:\n{failure.traceback.rstrip()}")
     else:
-        error.add_note(f"Raised in {where}.")
+        error.add_note(f"{REMOTE}{where}.")
     return error
 
 
