@@ -22,6 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import containers
+import tasks
 from table import PASS, PROGRAMS, Bench, Figures, Row, milliseconds
 
 HERE = Path(__file__).resolve().parent
@@ -170,6 +171,12 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "forks": forks,
     "artifact": artifact,
     "resume": resume,
+    "children": tasks.children,
+    "many": tasks.many,
+    "cached": tasks.cached,
+    "command": tasks.command,
+    "spread": tasks.spread,
+    "forked": tasks.forked,
     "cold": containers.cold,
     "warm": containers.warm,
     "image": containers.image,

@@ -1,5 +1,6 @@
 """What bare Python takes for the same work: ``baseline.py WORK AMOUNT``. Nothing is recorded or can be resumed."""
 
+import asyncio
 import os
 import pickle
 import sys
@@ -29,6 +30,27 @@ def threads(count: int) -> None:
     """Do it in a pool of threads."""
     with measured(), ThreadPoolExecutor(CORES) as pool:
         list(pool.map(keep, range(count)))
+
+
+def coroutines(count: int) -> None:
+    """Await as many coroutines side by side, which compute the same and keep nothing."""
+
+    async def square(number: int) -> int:
+        return number**2
+
+    async def gather() -> None:
+        await asyncio.gather(*[square(number) for number in range(count)])
+
+    with measured():
+        asyncio.run(gather())
+
+
+def spin(count: int) -> None:
+    """Use one core for as long as that many tasks use one each."""
+    with measured():
+        for number in range(count):
+            for turn in range(2_000_000):
+                number ^= turn
 
 
 def forks(count: int) -> None:
@@ -67,4 +89,13 @@ def read(size: int) -> None:
     Path("array").unlink()
 
 
-{"loop": loop, "threads": threads, "forks": forks, "write": write, "read": read}[sys.argv[1]](int(sys.argv[2]))
+WORKS = {
+    "coroutines": coroutines,
+    "forks": forks,
+    "loop": loop,
+    "read": read,
+    "spin": spin,
+    "threads": threads,
+    "write": write,
+}
+WORKS[sys.argv[1]](int(sys.argv[2]))

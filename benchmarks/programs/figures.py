@@ -17,10 +17,10 @@ def memory(field: str) -> float:
 
 
 @contextmanager
-def measured() -> Iterator[None]:
-    """Report what the work inside takes."""
-    before = memory("VmRSS")
+def measured() -> Iterator[dict[str, float]]:
+    """Report what the work inside takes; it may put seconds of its own into what it is given."""
+    figures = {"before": memory("VmRSS")}
     began = time.perf_counter()
-    yield
+    yield figures
     seconds = time.perf_counter() - began
-    print(json.dumps({"seconds": seconds, "before": before, "peak": memory("VmHWM")}))
+    print(json.dumps({"seconds": seconds, **figures, "peak": memory("VmHWM")}))

@@ -165,8 +165,8 @@ def test_a_file_is_downloaded_to_a_path_a_folder_or_a_place_of_its_own() -> None
 def test_a_damaged_blob_is_told_and_set_aside() -> None:
     file = File.from_local_sync(made())
     other = File.from_local_sync(made("other", "something else"))
-    (damaged,) = Path(".laminar/files").rglob(f"{file.digest}*")
-    (whole,) = Path(".laminar/files").rglob(f"{other.digest}*")
+    (damaged,) = Path(".laminar/.tasks").rglob(f"{file.digest}*")
+    (whole,) = Path(".laminar/.tasks").rglob(f"{other.digest}*")
     damaged.write_bytes(whole.read_bytes())
     with pytest.raises(CorruptBlobError, match="damaged"), file.open_sync() as source:
         source.read()
@@ -177,7 +177,7 @@ def test_a_damaged_blob_is_told_and_set_aside() -> None:
 
 def test_a_download_of_a_damaged_blob_leaves_nothing() -> None:
     file = File.from_local_sync(made())
-    (blob,) = Path(".laminar/files").rglob(f"{file.digest}*")
+    (blob,) = Path(".laminar/.tasks").rglob(f"{file.digest}*")
     blob.write_bytes(blob.read_bytes()[:-3])
     with pytest.raises(CorruptBlobError):
         file.download_sync("copy")
@@ -289,7 +289,7 @@ def test_who_unpickles_a_value_can_see_whether_its_files_are_still_there() -> No
     assert found == [value["file"], *value["more"]]
     assert all(handle.exists_sync() for handle in found)
     inner = next(found[1].walk_sync())
-    (blob,) = Path(".laminar/files").rglob(f"{inner.digest}*")
+    (blob,) = Path(".laminar/.tasks").rglob(f"{inner.digest}*")
     blob.unlink()
     assert [handle.exists_sync() for handle in found] == [True, False]
     with arriving() as others:
@@ -416,7 +416,7 @@ def test_contexts_side_by_side_have_stores_of_their_own(tmp_path: Path) -> None:
 
     files = asyncio.run(both())
     assert files[0] == files[1]
-    assert all(Path(name, "files").is_dir() for name in ("one", "two"))
+    assert all(Path(name, ".tasks").is_dir() for name in ("one", "two"))
 
 
 def test_large_files_pass_in_little_memory() -> None:

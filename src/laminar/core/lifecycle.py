@@ -14,10 +14,12 @@ class Tries(Value, frozen=True):
     Attributes:
         ordinary: Failures that use up ``Retry.attempts``.
         memory: Memory kills that were answered with more memory.
+        interrupted: How often its place was taken from it.
     """
 
     ordinary: int = 0
     memory: int = 0
+    interrupted: int = 0
 
 
 class Again(Value, frozen=True):
@@ -65,8 +67,20 @@ def backoff(retry: Retry, failures: int, dice: float) -> float:
     return min(base + base * retry.jitter * dice, most)
 
 
+#: How often an interruptible action is tried again because its place was taken from it. One that is killed each time
+#: has another reason to die.
+INTERRUPTIONS = 20
+
+
 def after_failure(
-    outcome: Outcome, *, final: bool, retry: Retry, tries: Tries, resources: Resources, dice: float
+    outcome: Outcome,
+    *,
+    final: bool,
+    retry: Retry,
+    tries: Tries,
+    resources: Resources,
+    dice: float,
+    interruptible: bool = False,
 ) -> Again | GiveUp:
     """Decide what follows a failed attempt.
 
@@ -77,6 +91,7 @@ def after_failure(
         tries: Failures before this one.
         resources: What the attempt had asked for.
         dice: A random number from 0 to 1.
+        interruptible: Whether its place may be taken from it, which uses up no retry.
 
     Returns:
         The decision.
@@ -85,6 +100,14 @@ def after_failure(
         return GiveUp("it was cancelled")
     if final:
         return GiveUp("the error says that no retry can help")
+    if interruptible and outcome in (Outcome.LOST, Outcome.KILLED) and tries.interrupted < INTERRUPTIONS:
+        count = tries.interrupted + 1
+        return Again(
+            delay=backoff(retry, count, dice),
+            tries=tries.replace(interrupted=count),
+            memory=None,
+            reason=f"its place was taken from it ({outcome.value}), which uses up no retry",
+        )
     if outcome is Outcome.OUT_OF_MEMORY and retry.memory is not None:
         return _more_memory(retry, tries, resources)
     failures = tries.ordinary + 1

@@ -16,7 +16,7 @@ from laminar.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from laminar.data.artifacts import Artifacts
@@ -101,8 +101,8 @@ class Values:
                 arguments[name] = self.artifacts.read(value.ref)
         return arguments
 
-    def missing(self, refs: list[Ref]) -> bool:
-        """Tell whether a value is not there any more."""
+    def missing(self, refs: Sequence[Ref]) -> bool:
+        """Tell whether a value, or something that it refers to, is not there any more."""
         stored = [ref for ref in refs if ref.data is None]
         return bool(stored) and bool(self.artifacts.missing(stored))
 

@@ -16,6 +16,7 @@ from laminar.core import admission, lifecycle
 from laminar.core.lifecycle import Again, GiveUp, Tries
 from laminar.engine.contract import Failed
 from laminar.engine.failures import exception_of
+from laminar.errors import AttemptTimeoutError
 from laminar.model.action import Ended, Request
 from laminar.model.ids import AttemptKey
 from laminar.model.states import Outcome, State
@@ -53,6 +54,8 @@ class Live(Value, hot=True):
         submission: How it was made ready.
         started: When, in seconds since the epoch.
         cause: Why it was asked to stop, if it was.
+        late: What it has taken too long for, in words, if it was asked to stop for that.
+        last: Whether no other may follow it.
         idle: Whether it only waits for actions that it has called, and so leaves its slot to them.
     """
 
@@ -60,6 +63,8 @@ class Live(Value, hot=True):
     submission: Submission
     started: float
     cause: Outcome | None
+    late: str = ""
+    last: bool = False
     idle: bool = False
 
 
@@ -140,6 +145,8 @@ class Actions:
         self._desk = desk
         self._delayed: list[tuple[float, int, Waiting]] = []
         self._deadlines: list[tuple[float, int, AttemptKey]] = []
+        #: When actions have taken too long: for one attempt to start, by its number, or in all, by 0.
+        self._limits: list[tuple[float, int, Work, int]] = []
         self._order = itertools.count()
         self._running: dict[ActionKey, AttemptKey] = {}
         self.live: dict[AttemptKey, Live] = {}
@@ -148,6 +155,13 @@ class Actions:
         """Ask for actions to be carried out."""
         for work in works:
             heapq.heappush(self._lanes[work.lane].queue, (-work.depth, next(self._order), work))
+            if work.deadline is not None:
+                heapq.heappush(self._limits, (time.monotonic() + work.deadline, next(self._order), work, 0))
+            self._limit_queueing(work, 1)
+
+    def _limit_queueing(self, work: Work, number: int) -> None:
+        if work.max_queued is not None:
+            heapq.heappush(self._limits, (time.monotonic() + work.max_queued, next(self._order), work, number))
 
     def waiting_reason(self, lane: str) -> str:
         """Say in one sentence what an action that is asked for now waits for."""
@@ -160,7 +174,7 @@ class Actions:
         if key is not None:
             self.stop(key, grace)
             return False
-        work.dropped = True
+        work.over = True
         self._ledger.settle(work.key, self.epoch, State.CANCELLED, "its caller needs it no more", time.time())
         return True
 
@@ -177,8 +191,8 @@ class Actions:
         for item in waiting:
             if item.close is not None:
                 item.close()
-        dropped = [self._dropped(item.work, item.number - 1) for item in waiting if not item.work.dropped]
-        return dropped + [self._dropped(work, 0) for work in works if not work.dropped]
+        dropped = [self._dropped(item.work, item.number - 1) for item in waiting if not item.work.over]
+        return dropped + [self._dropped(work, 0) for work in works if not work.over]
 
     def _dropped(self, work: Work, number: int) -> Settled:
         now = time.time()
@@ -218,7 +232,7 @@ class Actions:
                 if not lane.queue and not lane.again:
                     break
                 waiting = lane.next()
-                if waiting.work.dropped:
+                if waiting.work.over:
                     continue
                 try:
                     ready.append(self._submit(waiting, lane))
@@ -238,9 +252,11 @@ class Actions:
                 waiting.close()
                 waiting.close = None
             self._lanes[waiting.work.lane].again.append(waiting)
+            self._limit_queueing(waiting.work, waiting.number)
 
     def _submit(self, waiting: Waiting, lane: Lane) -> tuple[Live, Request]:
         work, number = waiting.work, waiting.number
+        work.begun = number
         submission = work.submit(number, waiting.memory)
         action = work.key
         key = AttemptKey(action, number, self.epoch)
@@ -282,33 +298,59 @@ class Actions:
         self._observer.attempt_started(live.waiting.work.label, key.action.index, key.number)
 
     def _unsubmitted(self, waiting: Waiting, error: Exception) -> Settled:
-        work = waiting.work
+        return self._unstarted(waiting.work, waiting.number - 1, error, waiting.work.unready)
+
+    def _unstarted(self, work: Work, attempts: int, error: Exception, reason: str) -> Settled:
+        """Give up an action of which nothing runs."""
+        work.over = True
         failed = Failed(
             layer=work.key.name,
             index=work.key.index,
             where=work.title(),
-            attempts=waiting.number - 1,
+            attempts=attempts,
             error=error,
-            reason=work.unready,
+            reason=reason,
             traceback=users_traceback(error),
         )
         self._ledger.settle(work.key, self.epoch, State.FAILED, _line(error), time.time())
         work.settled()
-        return Settled(work, waiting.number, time.time(), failed=failed)
+        return Settled(work, attempts + 1, time.time(), failed=failed)
 
-    def time_out(self, grace: float) -> None:
-        """Stop the attempts whose time is over."""
+    def time_out(self, grace: float) -> list[Settled]:
+        """Stop the attempts whose time is over.
+
+        Returns:
+            Actions whose time was over before an attempt could start.
+        """
         now = time.monotonic()
         while self._deadlines and self._deadlines[0][0] <= now:
             key = heapq.heappop(self._deadlines)[2]
             live = self.live.get(key)
             if live is not None and live.cause is None:
-                live.cause = Outcome.TIMED_OUT
-                self._lanes[live.waiting.work.lane].session.stop(key, grace)
+                self._stop_late(key, live, f"its time-out of {live.submission.timeout:g} s", grace)
+        expired = []
+        while self._limits and self._limits[0][0] <= now:
+            _, _, work, number = heapq.heappop(self._limits)
+            if work.over or (number and work.begun >= number):
+                continue
+            limit = f"max_queued_time of {work.max_queued:g} s" if number else f"deadline of {work.deadline:g} s"
+            running = self._running.get(work.key)
+            if running is not None:
+                self.live[running].last = True
+                self._stop_late(running, self.live[running], f"its {limit}", grace)
+            else:
+                late = AttemptTimeoutError(f"{work.title()} waited for a place longer than its {limit}.")
+                expired.append(self._unstarted(work, work.begun, late, "its time was over"))
+        return expired
+
+    def _stop_late(self, key: AttemptKey, live: Live, limit: str, grace: float) -> None:
+        live.cause = Outcome.TIMED_OUT
+        live.late = limit
+        self._lanes[live.waiting.work.lane].session.stop(key, grace)
 
     def patience(self) -> float | None:
         """Tell in how many seconds something is due; None if nothing is."""
-        due = [entry[0][0] for entry in (self._delayed, self._deadlines) if entry]
+        due = [entry[0][0] for entry in (self._delayed, self._deadlines, self._limits) if entry]
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def ended(self, ended: Ended) -> Settled | None:
@@ -334,6 +376,7 @@ class Actions:
         detail = _outcome_text(ended)
         self._ledger.finish(ended.key, state, detail, now, ended.cpu, ended.memory)
         if succeeded:
+            work.over = True
             work.settled()
             self._observer.attempt_ended(work.label, work.key.index, State.SUCCEEDED, final=True)
             return Settled(work, live.waiting.number, live.started, ended.manifest)
@@ -348,7 +391,8 @@ class Actions:
         failure = ended.manifest.failure if ended.manifest is not None else None
         decision = lifecycle.after_failure(
             ended.outcome,
-            final=failure is not None and failure.final,
+            final=(failure is not None and failure.final) or live.last,
+            interruptible=live.waiting.work.interruptible,
             retry=live.submission.retry,
             tries=waiting.tries,
             resources=live.submission.resources,
@@ -381,6 +425,7 @@ class Actions:
     ) -> Settled:
         waiting = live.waiting
         work, number = waiting.work, waiting.number
+        work.over = True
         self._ledger.settle(work.key, self.epoch, state, detail, time.time())
         work.settled()
         self._observer.attempt_ended(work.label, work.key.index, state, final=True)
@@ -412,7 +457,7 @@ def _with_cause(ended: Ended, live: Live) -> Ended:
         return ended
     detail = ended.detail
     if live.cause is Outcome.TIMED_OUT:
-        detail = f"ran longer than its time-out of {live.submission.timeout:g} s and was stopped"
+        detail = f"ran longer than {live.late} and was stopped"
     return ended.replace(outcome=live.cause, detail=detail, manifest=None)
 
 

@@ -114,8 +114,7 @@ class Children:
     def _note(self, entry: Entry) -> None:
         self._failed.pop(entry.id, None)
         if entry.output is not None:
-            (ref,) = entry.output.refs
-            self._done[entry.id] = (ref.dtype, ref.hexdigest, ref.data)
+            self._done[entry.id] = tuple(part for ref in entry.output.refs for part in vars(ref).values())
         else:
             self._failed[entry.id] = entry
 
@@ -125,12 +124,12 @@ class Children:
         if done is None:
             failed = self._failed.get(id)
             return None if failed is None else Answer(id, None, failed.failure, where)
-        ref = Ref(*done)
-        if ref.data is None and self._values.missing([ref]):
+        refs = tuple(Ref(*done[place : place + 3]) for place in range(0, len(done), 3))
+        if self._values.missing(refs):
             del self._done[id]
             self._journal.forget(id)
             return None
-        return Answer(id, Output((ref,)), None, where)
+        return Answer(id, Output(refs), None, where)
 
     def commit(self, entry: Entry) -> None:
         """Take up an action that has ended; it counts from the next :meth:`flush` on."""
@@ -363,7 +362,7 @@ class Children:
         """Find the result that another run has kept, whose value is there."""
         cache = call.cache
         row = self._ledger.cached(call.task, cache.key) if cache is not None and cache.read else None
-        return None if row is None or self._values.missing(list(row.output.refs)) else row
+        return None if row is None or self._values.missing(row.output.refs) else row
 
     def missed(self, call: Call) -> str | None:
         """Say why no earlier result stands for a call; None if it asks for none."""

@@ -101,7 +101,11 @@ class Work(ABC):
         splits: How many actions of that name and label there are.
         lane: Name of the session that its attempts run in.
         depth: How deep below the first actions of the run it was called; what is deeper starts first.
-        dropped: Whether nobody needs it any more, so that no attempt of it starts.
+        max_queued: Seconds that an attempt may wait for its place; None for no limit.
+        deadline: Seconds that it may take in all; None for no limit.
+        interruptible: Whether its place may be taken from it, which uses up no retry.
+        begun: How many attempts of it have started.
+        over: Whether nothing of it starts any more: it has ended, or nobody needs it.
         unready: Why an attempt of it could not be made ready, where :meth:`submit` raises.
     """
 
@@ -110,7 +114,11 @@ class Work(ABC):
     splits: int = 1
     lane: str = ""
     depth: int = 0
-    dropped: bool = False
+    max_queued: float | None = None
+    deadline: float | None = None
+    interruptible: bool = False
+    begun: int = 0
+    over: bool = False
     unready: str = "a submission hook raised"
 
     @abstractmethod

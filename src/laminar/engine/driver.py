@@ -110,7 +110,8 @@ class Driver(ABC):
             if self.over:
                 break
             self._take(events)
-            parts.actions.time_out(grace)
+            for settled in parts.actions.time_out(grace):
+                self._settle(settled)
             parts.children.flush()
             if time.monotonic() >= self._next_glance:
                 self._glance()

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 from laminar.data import streams
 from laminar.data.artifacts import path_of
+from laminar.data.journal import SPACE
 from laminar.errors import CorruptBlobError
 from laminar.model.value import Value
 from laminar.worker.calling import current
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from laminar.data.contract import Blobs
 
 #: The space that files lie in, unless the run has one of its own.
-SPACE = "files"
 #: The folder of the store outside of runs.
 ROOT = ".laminar"
 

@@ -100,6 +100,12 @@ class TaskWork(Work):
         self._task = task
         self._inputs = inputs
         self._choices = choices
+        settings = task.settings
+        if settings.timeout is not None:
+            self.max_queued = settings.timeout.max_queued_time
+            self.deadline = settings.timeout.deadline
+        if settings.interruptible:
+            self.interruptible = True
 
     def title(self) -> str:
         """Name it for people."""
