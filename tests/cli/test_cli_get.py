@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 
 import pytest
@@ -17,7 +18,7 @@ def hello(shell):
 def table(out):
     """Read a table into a list of rows by the names in its first line."""
     head, *lines = out.splitlines()
-    names = head.split()
+    names = re.split(r" {2,}", head)
     starts = [head.index(name) for name in names]
     return [
         {name: line[start:end].strip() for name, start, end in zip(names, starts, [*starts[1:], None], strict=True)}

@@ -175,9 +175,8 @@ def _state(look: Look, row: ActionRow) -> str:
     return row.state.value if row.state.terminal or look.held else State.CANCELLED.value
 
 
-def show_calls(look: Look, ledger: Ledger, wanted: Wanted) -> None:
+def show_calls(look: Look, rows: Sequence[ActionRow], wanted: Wanted) -> None:
     """Answer with a line for each call."""
-    rows = listed(look, ledger, wanted)
     table = [
         [
             row.name + (f"[{row.index}]" if row.index else ""),

@@ -112,11 +112,12 @@ def _task(
     state = None if status is None else State(status.upper())
     wanted = calls.Wanted(task, state, limit, offset)
     lists = actions or task is not None or state is not None
+    rows = calls.listed(look, ledger, wanted) if lists else []
     drawn = calls.Tree(look, ledger.calls(look.run.space, look.run.run), depth) if tree else None
     if output == options.JSON:
         more: dict[str, Any] = {} if drawn is None else {"tree": drawn.plain()}
         if lists:
-            more["actions"] = [calls.plain_call(look, row) for row in calls.listed(look, ledger, wanted)]
+            more["actions"] = [calls.plain_call(look, row) for row in rows]
         answers.as_json({**look.plain(), "tasks": calls.plain_tasks(look, ledger), **more})
         return
     _head(look)
@@ -124,7 +125,7 @@ def _task(
         for line in drawn.lines():
             answers.line(line)
     if lists:
-        calls.show_calls(look, ledger, wanted)
+        calls.show_calls(look, rows, wanted)
     if drawn is None and not lists:
         calls.show_tasks(look, ledger)
 
