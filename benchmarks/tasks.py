@@ -11,7 +11,7 @@ from table import PASS, PROGRAMS, Bench, Figures, Row, milliseconds
 
 
 def children(bench: Bench) -> Iterator[Row]:
-    """Call 1,000 children side by side, in the process of their parent."""
+    """Call 1,000 children side by side, in the process of their parent, which has driven a small run before."""
     count = bench.amount(1000, 100)
     seconds, bare = bench.by_turns(
         bench.amount(7, 1),
@@ -72,7 +72,7 @@ def command(bench: Bench) -> Iterator[Row]:
 
 def spread(bench: Bench) -> Iterator[Row]:
     """Spread work over two cores, in processes."""
-    count = bench.amount(16, 4)
+    count = bench.amount(8, 2)
     seconds, bare = bench.by_turns(
         bench.amount(3, 1),
         lambda: bench.program("tasks", "spread", count, executor="process"),

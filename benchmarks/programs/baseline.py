@@ -49,7 +49,7 @@ def spin(count: int) -> None:
     """Use one core for as long as that many tasks use one each."""
     with measured():
         for number in range(count):
-            for turn in range(2_000_000):
+            for turn in range(10_000_000):
                 number ^= turn
 
 

@@ -10,7 +10,7 @@ from figures import measured
 import laminar
 
 env = laminar.TaskEnvironment("bench")
-TURNS = 2_000_000
+TURNS = 10_000_000
 
 
 @env.task
@@ -69,6 +69,8 @@ WORKS = {task.function.__name__: task for task in (gather, gather_kept, one_by_o
 if __name__ == "__main__":
     task, count = WORKS[sys.argv[1]], int(sys.argv[2])
     executor = os.environ.get("LAMINAR_EXECUTOR")
+    if executor is None:  # the first run of a process also loads what drives it
+        laminar.with_runcontext(quiet=True).run(gather, count=10).wait()
     with measured() as figures:
         run = laminar.with_runcontext(executor=executor, quiet=True).run(task, count=count)
         result = run.result()

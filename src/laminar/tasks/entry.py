@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from contextlib import suppress
 
 from laminar.data.serde.failures import describe
-from laminar.errors import UnpicklableArtifactError
+from laminar.errors import TaskError, UnpicklableArtifactError
 from laminar.model.action import Entry, Manifest, Output, Ref
 from laminar.tasks import registry, secrecy, surroundings
 from laminar.tasks.task import Task
@@ -31,6 +32,9 @@ def load(payload: Mapping[str, Any]) -> TaskEntry:
     Args:
         payload: ``values``: what packs and unpacks values.
     """
+    for name in registry.names():
+        with suppress(TaskError):  # who calls that task is told
+            registry.find(name, "__main__", Task).interface.result  # noqa: B018 - compiled here, not in each fork
     return TaskEntry(payload["values"])
 
 
