@@ -100,7 +100,7 @@ def test_random_secrets_in_random_pieces_never_leak_and_other_text_stays(
     secrets: list[str], data: st.DataObject
 ) -> None:
     parts = data.draw(st.lists(st.one_of(OTHER, st.sampled_from(secrets or [""]))))
-    output = "".join(parts).encode()
+    output = "".join(parts).encode() + b"."  # so that it does not end in the beginning of a secret
     cuts = sorted(data.draw(st.lists(st.integers(0, len(output)), max_size=8)))
     redactor = Redactor(secrets)
     stream = Stream(redactor)
@@ -127,6 +127,14 @@ def test_output_is_shown_at_once_unless_it_may_be_the_beginning_of_a_secret() ->
     assert stream.write(b"2!") == b"***!"
     assert stream.write(b"hunter2") == b""
     assert stream.close() == b"hunter2"
+
+
+def test_of_a_secret_that_is_cut_off_at_the_end_of_the_output_at_most_the_beginning_is_shown() -> None:
+    stream = Stream(Redactor(["correct-horse", "correct"]))
+    assert stream.write(b"it is correct-hors") == b"it is "
+    assert stream.close() == b"***"
+    assert stream.write(b"it is correct") == b"it is "
+    assert stream.close() == b"***"
 
 
 def test_what_a_thread_prints_is_redacted_on_its_way_to_its_own_log(tmp_path: Path) -> None:

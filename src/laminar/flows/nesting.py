@@ -12,6 +12,7 @@ from laminar.data.serde.failures import describe
 from laminar.errors import BlockingCallError, DigestError
 from laminar.model.action import Output
 from laminar.wire.messages import Checkpoint
+from laminar.worker import hiding
 from laminar.worker.calling import Caller, current
 
 TYPE_CHECKING = False
@@ -68,7 +69,7 @@ class Nested:
 
     def _record(self, execution: str | None, error: Exception | None) -> None:
         output = None if execution is None else Output((self._caller.values.pack(execution),))
-        failure = None if error is None else describe(error)
+        failure = None if error is None else hiding.failure(describe(error))
         message = Checkpoint(self._name, f"flow {self._flow}", "", self._started, output, failure)
         self._caller.call_blocking(message)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 
-from laminar.errors import SecretError, SecretNotFoundError
+from laminar.errors import SecretNotFoundError
 from laminar.runs import secrets
 from laminar.tasks import registry
+from laminar.tasks.mounting import mounted
 from laminar.tasks.task import Task
 from laminar.worker.capture import hide
+from laminar.worker.hiding import hidden
 from laminar.worker.redaction import Redactor
 from laminar.worker.sieve import Sieve
 
@@ -70,34 +71,15 @@ def kept(payload: Payload) -> Iterator[None]:
         return
     redactor = _redactor(payload.hidden)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(hidden(redactor))
         if payload.inside:
             hide(redactor)
         else:
             stack.enter_context(Sieve(redactor))
         for secret, value in payload.secrets:
             if secret.mount is not None:
-                stack.callback(os.unlink, _lay_out(secret, value))
+                stack.enter_context(mounted(secret, value))
         yield
-
-
-def _lay_out(secret: Secret, value: str) -> str:
-    """Write the file of a secret, which only this user can read.
-
-    Raises:
-        SecretError: There is a file already, or it cannot be written.
-    """
-    path = os.fspath(secret.mount or "")
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except OSError as error:
-        raise SecretError(
-            f"The file {path} for the secret {secret.name} cannot be made: {error.strerror}. "
-            "Name another path with mount=…, or give it as a variable with as_env_var=…."
-        ) from error
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(value)
-    return path
 
 
 def cleaned(payload: Payload, manifest: Manifest) -> Manifest:

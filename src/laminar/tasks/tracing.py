@@ -13,6 +13,7 @@ from laminar.model.action import Output
 from laminar.tasks import fingerprints
 from laminar.tasks.group import label
 from laminar.wire.messages import Checkpoint, Recall
+from laminar.worker import hiding
 from laminar.worker.calling import current
 
 TYPE_CHECKING = False
@@ -63,7 +64,7 @@ def _asynchronous(function: Callable[..., Any], name: str) -> Callable[..., Any]
         try:
             result = await function(*args, **kwargs)
         except Exception as error:
-            await caller.call(Checkpoint(id_, name, label(), started, None, describe(error)))
+            await caller.call(Checkpoint(id_, name, label(), started, None, hiding.failure(describe(error))))
             raise
         await caller.call(_returned(caller, id_, name, started, result))
         return result
@@ -85,7 +86,7 @@ def _synchronous(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         try:
             result = function(*args, **kwargs)
         except Exception as error:
-            caller.call_blocking(Checkpoint(id_, name, label(), started, None, describe(error)))
+            caller.call_blocking(Checkpoint(id_, name, label(), started, None, hiding.failure(describe(error))))
             raise
         caller.call_blocking(_returned(caller, id_, name, started, result))
         return result

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 MASK = "***"
 #: A shorter line or encoding is found in harmless text too often.
 SHORTEST = 4
+#: From how many bytes on the beginning of a secret is hidden, where output ends in it.
+TELLING = 8
 #: Characters in a line of base64, as programs break it.
 WIDTHS = (64, 76)
 
@@ -126,9 +128,9 @@ class Stream:
         return b"".join((*shown, data[position:hold]))
 
     def close(self) -> bytes:
-        """Give what was held back."""
+        """Give what was held back: of a secret that is cut off, as where a task is stopped, only a short beginning."""
         held, self._held = self._held, b""
-        return self._redactor.data(held)
+        return self._redactor.data(held) if len(held) < TELLING else MASK.encode()
 
     def _hold(self, data: bytes, position: int) -> int:
         """Find from where on all may be the beginning of something longer."""

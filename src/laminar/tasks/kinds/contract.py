@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from laminar.worker import hiding
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -175,7 +177,7 @@ def shown(value: Any) -> str:
     writer = reprlib.Repr()
     writer.maxstring = writer.maxother = writer.maxlong = SHOWN
     try:
-        text = " ".join(writer.repr(value).split("\n"))
+        text = " ".join(writer.repr(hiding.value(value)).split("\n"))
     except Exception:
         text = f"<{type_name(type(value))} without a repr>"
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
