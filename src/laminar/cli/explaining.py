@@ -63,6 +63,7 @@ class Difference(Value, frozen=True):
         result: The earlier result.
         inputs: Names of the inputs that differ.
         interface: Whether names or types of the inputs or of the result differ.
+        script: Whether one of both was made by a file that was run as a script, and the other by one that was imported.
         salt: Whether the words differ that the user has added.
         code: How parts of the code differ, by their names: ``changed``, ``new`` or ``gone``.
         version: Whether the code differs as a whole, and no parts of it are known.
@@ -71,6 +72,7 @@ class Difference(Value, frozen=True):
     result: CacheRow
     inputs: tuple[str, ...]
     interface: bool
+    script: bool
     salt: bool
     code: Mapping[str, str]
     version: bool
@@ -81,6 +83,8 @@ class Difference(Value, frozen=True):
             yield f"the input{'s' if len(self.inputs) > 1 else ''} {', '.join(self.inputs)}"
         if self.interface:
             yield "the names or types of its inputs or of its result"
+        if self.script:
+            yield "that one was made by a script, and the other by an imported module"
         if self.salt:
             yield "the salt"
         if self.version:
@@ -98,6 +102,7 @@ class Difference(Value, frozen=True):
             "made": self.result.made,
             "inputs": list(self.inputs),
             "interface": self.interface,
+            "script": self.script,
             "salt": self.salt,
             "version": self.version,
             "code": dict(self.code),
@@ -160,6 +165,7 @@ class Reason:
             other,
             tuple(name.removeprefix("input ") for name in names if name in differ and name.startswith("input ")),
             "interface" in differ,
+            "script" in differ,
             "salt" in differ,
             code,
             "code" in differ and not code,
@@ -263,7 +269,14 @@ class Reason:
 
 def _distance(difference: Difference) -> tuple[int, int, int]:
     """Order differences: by how many kinds of parts differ, then by how many parts, the latest first."""
-    kinds = [bool(difference.inputs), difference.interface, difference.salt, bool(difference.code), difference.version]
+    kinds = [
+        bool(difference.inputs),
+        difference.interface,
+        difference.script,
+        difference.salt,
+        bool(difference.code),
+        difference.version,
+    ]
     return sum(kinds), len(difference.inputs) + len(difference.code), -int(difference.result.made)
 
 

@@ -211,6 +211,8 @@ class Task(Generic[P, R]):
         for name, value in arguments.items():
             if name not in cache.ignored_inputs:
                 parts[f"input {name}"] = fingerprints.digest(value, classes=bool(version.parts)).hex()
+        if self.module == "__main__":  # values name their classes by it, and a module would not know them
+            parts["script"] = self.module
         if cache.salt:
             parts["salt"] = cache.salt
         key = digest((self.name, *parts.items()), _no_code).hex()
