@@ -15,7 +15,6 @@ from laminar.errors import RecursionLimitError, RunAbortedError
 from laminar.model.action import Output, Ref
 from laminar.model.ids import ActionKey
 from laminar.model.states import Outcome, State
-from laminar.model.value import Value
 from laminar.wire.messages import Answer, Call, Checkpoint, Dismiss, Recall
 
 TYPE_CHECKING = False
@@ -40,7 +39,7 @@ DEPTH = 100
 OWN_FAULT = frozenset({Outcome.RAISED, Outcome.EXITED, Outcome.TIMED_OUT, Outcome.OUT_OF_MEMORY})
 
 
-class Open(Value, hot=True):
+class Open:
     """A child that has not ended.
 
     Attributes:
@@ -48,14 +47,18 @@ class Open(Value, hot=True):
         call: As it was called.
         parent: Name of the action that called it.
         waiting: Who waits for it: the attempt, and how it is answered.
-        stopped: Whether it was told to stop, since nobody waited for it any more.
+        stopped: Whether nobody needed it any more, so that it is asked to end.
     """
 
-    work: Work
-    call: Call
-    parent: str
-    waiting: list[tuple[AttemptKey, Reply]]
-    stopped: bool = False
+    __slots__ = ("call", "parent", "stopped", "waiting", "work")
+
+    def __init__(self, work: Work, call: Call, parent: str) -> None:
+        """Begin with nobody who waits."""
+        self.work = work
+        self.call = call
+        self.parent = parent
+        self.waiting: list[tuple[AttemptKey, Reply]] = []
+        self.stopped = False
 
 
 class Children:
@@ -203,7 +206,7 @@ class Children:
         self._ledger.call(key, self._actions.epoch, call.task, caller, call.label, State.WAITING, self.missed(call))
         self._observer.called(call.task)
         self._actions.request((work,))
-        opened = self._open[call.id] = Open(work, call, caller, [])
+        opened = self._open[call.id] = Open(work, call, caller)
         self._below.setdefault(caller, set()).add(call.id)
         return opened
 

@@ -109,17 +109,32 @@ class Work(ABC):
         unready: Why an attempt of it could not be made ready, where :meth:`submit` raises.
     """
 
-    key: ActionKey
-    label: str
-    splits: int = 1
-    lane: str = ""
-    depth: int = 0
-    max_queued: float | None = None
-    deadline: float | None = None
-    interruptible: bool = False
-    begun: int = 0
-    over: bool = False
-    unready: str = "a submission hook raised"
+    __slots__ = (
+        "begun",
+        "deadline",
+        "depth",
+        "interruptible",
+        "key",
+        "label",
+        "lane",
+        "max_queued",
+        "over",
+        "splits",
+    )
+    unready = "a submission hook raised"
+
+    def __init__(self, key: ActionKey, label: str, splits: int = 1, lane: str = "", depth: int = 0) -> None:
+        """Name it; it has no limits."""
+        self.key = key
+        self.label = label
+        self.splits = splits
+        self.lane = lane
+        self.depth = depth
+        self.max_queued: float | None = None
+        self.deadline: float | None = None
+        self.interruptible = False
+        self.begun = 0
+        self.over = False
 
     @abstractmethod
     def title(self) -> str:

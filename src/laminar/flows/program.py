@@ -274,12 +274,12 @@ class FlowProgram(Program):
 class SplitWork(Work):
     """A split, as the engine carries it out."""
 
+    __slots__ = ("_program",)
+
     def __init__(self, program: FlowProgram, layer: str, index: int, splits: int) -> None:
         """Remember which."""
+        super().__init__(ActionKey(program.space, program.run, layer, index), layer, splits)
         self._program = program
-        self.key = ActionKey(program.space, program.run, layer, index)
-        self.label = layer
-        self.splits = splits
 
     def title(self) -> str:
         """Name it for people."""

@@ -81,6 +81,7 @@ def calls(executors: Mapping[str, Executor], values: Values) -> TaskCalls:
 class TaskWork(Work):
     """A call of a task, as the engine carries it out."""
 
+    __slots__ = ("_choices", "_inputs", "_task")
     unready = "it could not be made ready"
 
     def __init__(self, task: Task[..., Any], key: ActionKey, inputs: bytes, depth: int, choices: Choices) -> None:
@@ -93,10 +94,8 @@ class TaskWork(Work):
             depth: How deep below the first action.
             choices: What holds for all calls of the run.
         """
-        self.key = key
-        self.label = task.name
-        self.depth = depth
-        self.lane = "" if "" in choices.executors else LOOP if task.is_async else THREADS
+        lane = "" if "" in choices.executors else LOOP if task.is_async else THREADS
+        super().__init__(key, task.name, 1, lane, depth)
         self._task = task
         self._inputs = inputs
         self._choices = choices

@@ -176,7 +176,7 @@ class Replies:
         if replies is None:
             replies = cls(loop)
             loop._laminar_replies = replies  # type: ignore[attr-defined]
-        return lambda answer: replies.add(future, answer)
+        return _Reply(replies, future)
 
     def add(self, future: asyncio.Future[Answer], answer: Answer) -> None:
         """Take an answer; the first of many wakes the loop."""
@@ -195,6 +195,19 @@ class Replies:
         for future, answer in waiting:
             if not future.done():
                 future.set_result(answer)
+
+
+class _Reply:
+    """Takes the answer for one future. There may be a hundred thousand at a time."""
+
+    __slots__ = ("_future", "_replies")
+
+    def __init__(self, replies: Replies, future: asyncio.Future[Answer]) -> None:
+        self._replies = replies
+        self._future = future
+
+    def __call__(self, answer: Answer) -> None:
+        self._replies.add(self._future, answer)
 
 
 class _Waiting:
