@@ -35,7 +35,7 @@ OPTIONS = {
     ],
     "resume": ["-m, --module", "-o, --output [table|json]", "--root FOLDER"],
     "graph": ["-o, --output [table|json]"],
-    "get runs": ["--limit", "-o, --output [table|json]", "--root FOLDER"],
+    "get runs": ["--limit", "--label K=V", "-o, --output [table|json]", "--root FOLDER"],
     "get run": [
         "--tree",
         "--depth",

@@ -328,7 +328,7 @@ def test_a_file_that_bears_the_name_of_a_module_in_use_is_refused(shell, name):
 def test_a_file_that_no_process_could_import_is_refused(shell, name):
     shell.write(name)
     answer = shell.laminar("run", name, "Hello")
-    said = f"laminar: {name} cannot be imported by the processes that run layers. Name it like main.py.\n"
+    said = f"laminar: {name} cannot be imported by other processes. Name it like main.py.\n"
     assert answer == (2, "", said)
 
 

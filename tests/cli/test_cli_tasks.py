@@ -430,7 +430,7 @@ def test_interrupt_stops_the_run_exits_with_130_and_tells_how_to_resume(tasks):
     tasks.reached("square-1")
     run.send_signal(signal.SIGINT)
     _, err = run.communicate()
-    assert run.returncode == 130
+    assert run.returncode == 130, err
     assert "laminar: resume with: laminar resume tasks.py one\n" in err
     assert "Traceback" not in err
     tasks.release("square-1")

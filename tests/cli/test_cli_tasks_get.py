@@ -93,6 +93,26 @@ def test_runs_of_tasks_and_flows_are_listed_together(calc):
     assert [(run.get("task"), run.get("flow")) for run in plain] == [("calc.main", None), (None, "Hello")]
 
 
+def test_runs_are_found_by_their_labels(calc):
+    begin(calc, "one", "main", "--label", "team=blue", "--label", "use=a=b")
+    begin(calc, "two", "main", "--label", "team=red")
+    begin(calc, "three", "main")
+    assert [run["run"] for run in calc.laminar("get", "runs", "--label", "team=red", "-o", "json").plain] == ["two"]
+    both = calc.laminar("get", "runs", "--label", "team=blue", "--label", "use=a=b", "-o", "json").plain
+    assert [run["run"] for run in both] == ["one"]
+    assert calc.laminar("get", "runs", "--label", "team=green", "-o", "json").plain == []
+    assert "\nLabels: team=blue, use=a=b\n" in calc.laminar("get", "run", "one").out
+    plain = calc.laminar("get", "run", "one", "-o", "json").plain
+    assert (plain["labels"], plain["project"]) == ({"team": "blue", "use": "a=b"}, "default")
+
+
+def test_a_run_belongs_to_the_project_and_domain_that_were_named(calc):
+    answer = calc.laminar("run", "--project", "p", "--domain", "staging", "--name", "one", "-q", "calc.py", "main")
+    assert answer.code == 0
+    plain = calc.laminar("get", "run", "one", "-o", "json").plain
+    assert (plain["project"], plain["domain"]) == ("p", "staging")
+
+
 def test_a_run_is_counted_by_task(calc):
     begin(calc, "one", "main", "--count", "3")
     (calc.folder / "fail-3").touch()
@@ -255,6 +275,29 @@ def test_a_run_whose_scheduler_died_is_aborted(calc):
     assert calc.laminar("get", "run", "one", "-o", "json").plain["state"] == "CANCELLED"
     code = "import laminar; print(laminar.Run.get('one').status)"
     assert calc.python("-c", code).out == "CANCELLED\n"
+
+
+def test_what_is_heavy_is_loaded_only_by_who_uses_it(calc):
+    code = (
+        "import sys; sys.argv = ['laminar', 'run', '--local', 'calc.py', 'main', '-q']\n"
+        "from laminar.cli.main import main\n"
+        "try: main()\n"
+        "finally: print(sorted(sys.modules), file=sys.stderr)\n"
+    )
+    loaded = calc.python("-c", code).err
+    assert "'laminar.tasks.running'" in loaded
+    for heavy in (
+        "laminar.flows",
+        "laminar.engine.flow",
+        "rich",
+        "isal",
+        "numpy",
+        "pandas",
+        "yaml",
+        "obstore",
+        "httpx",
+    ):
+        assert f"'{heavy}'" not in loaded
 
 
 # Why

@@ -138,7 +138,7 @@ def _write_state(blobs: LocalBlobs, run: RunRow, changes: dict[str, Any]) -> Non
         from laminar.data.journal import Journal  # 15 ms that help texts do not need
 
         journal = Journal(blobs, run.run)
-        state = journal.read()[0].get("state")
+        state = journal.noted().get("state")
         if state is not None:
             journal.note({"state": {**state, **changes}})
             journal.flush()

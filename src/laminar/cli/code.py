@@ -107,7 +107,7 @@ def _for_definitions(file: str, flow: str) -> Iterator[None]:
 def _module_name(file: str, path: str) -> str:
     name, suffix = os.path.splitext(os.path.basename(path))
     if suffix != ".py" or "." in name:
-        raise FlowError(f"{file} cannot be imported by the processes that run layers. Name it like main.py.")
+        raise FlowError(f"{file} cannot be imported by other processes. Name it like main.py.")
     if name in sys.modules or name in sys.stdlib_module_names:
         raise FlowError(f"{file} bears the name of a module that Python or laminar uses: {name}. Give it another.")
     return name

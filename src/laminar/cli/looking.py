@@ -5,12 +5,13 @@ from __future__ import annotations
 import click
 
 from laminar.cli import answers, options
-from laminar.cli.view import DIED, Look, ledger_of
+from laminar.cli.view import DIED, Look, ledger_of, noted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from laminar.ledger.rows import RunRow
     from laminar.ledger.sql import Ledger
 
 #: States that a call of a task may be in.
@@ -25,12 +26,14 @@ def get() -> None:
 
 @get.command("runs")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, the newest first.")
+@click.option("--label", multiple=True, callback=options.pairs, metavar="K=V", help="Only runs that bear this label.")
 @options.output
 @options.root
 @options.common
-def runs(limit: int, output: str, root: str) -> None:
+def runs(limit: int, label: dict[str, str], output: str, root: str) -> None:
     """List runs, the newest first."""
-    found = [Look(run) for run in ledger_of(root).runs(limit)]
+    ledger = ledger_of(root)
+    found = [Look(run) for run in (_labelled(ledger, root, label, limit) if label else ledger.runs(limit))]
     if output == options.JSON:
         answers.as_json([look.plain() for look in found])
         return
@@ -46,6 +49,17 @@ def runs(limit: int, output: str, root: str) -> None:
         for look in found
     ]
     answers.table(["RUN", "TASK OR FLOW", "STATE", "STARTED", "TOOK", "ERROR"], rows)
+
+
+def _labelled(ledger: Ledger, root: str, labels: dict[str, str], limit: int) -> list[RunRow]:
+    """List the newest runs of tasks that bear some labels."""
+    found: list[RunRow] = []
+    for run in ledger.runs(-1):
+        if len(found) == limit:
+            break
+        if options.of_task(run.space) and labels.items() <= (noted(root, run)["labels"] or {}).items():
+            found.append(run)
+    return found
 
 
 @get.command("run", short_help="Show a run, and its calls or its layers.")
@@ -71,7 +85,7 @@ def one(context: click.Context, /, run: str, output: str, root: str, **view: Any
     ledger = ledger_of(root)
     found = [Look(part) for part in ledger.runs_of(run)]
     if options.of_task(found[0].run.space):
-        _task(found[0], ledger, output, **view)
+        _task(found[0], ledger, output, noted(root, found[0].run), **view)
         return
     options.refuse(context, ("tree", "depth", "actions", "task", "status", "limit", "offset"), "tasks", "run", "a flow")
     if output == options.JSON:
@@ -96,6 +110,7 @@ def _task(
     look: Look,
     ledger: Ledger,
     output: str,
+    said: dict[str, Any],
     *,
     tree: bool,
     depth: int,
@@ -118,9 +133,11 @@ def _task(
         more: dict[str, Any] = {} if drawn is None else {"tree": drawn.plain()}
         if lists:
             more["actions"] = [calls.plain_call(look, row) for row in rows]
-        answers.as_json({**look.plain(), "tasks": calls.plain_tasks(look, ledger), **more})
+        answers.as_json({**look.plain(), **said, "tasks": calls.plain_tasks(look, ledger), **more})
         return
     _head(look)
+    if said["labels"]:
+        answers.line(f"Labels: {', '.join(f'{name}={value}' for name, value in said['labels'].items())}")
     if drawn is not None:
         for line in drawn.lines():
             answers.line(line)

@@ -72,6 +72,17 @@ def _id(context: click.Context, _: click.Parameter, value: str) -> str:
     return value
 
 
+def pairs(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:  # noqa: ARG001
+    """Read options such as ``--env K=V``."""
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise click.BadParameter(f"{text!r} is no pair. Write: {option.opts[-1]} NAME=VALUE")
+        found[name] = value
+    return found
+
+
 run_id = click.argument("run", metavar="ID", callback=_id)
 output = click.option(
     "-o", "--output", type=click.Choice([TABLE, JSON]), default=TABLE, show_default=True, help="Form of the answer."

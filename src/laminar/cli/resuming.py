@@ -79,7 +79,7 @@ def _resume_task(
     from laminar.data.journal import Journal  # 15 ms that help texts do not need
     from laminar.data.local import LocalBlobs
 
-    noted = Journal(LocalBlobs(root), found.run).read()[0]
+    noted = Journal(LocalBlobs(root), found.run).noted()
     if module or noted.get("module") == "__main__":
         code.go_first(path, arguments)
         code.load_as_main(file, _start(file, path, module=module))

@@ -141,17 +141,6 @@ def _first_line(text: str | None) -> str:
     return (text or "").strip().partition("\n")[0]
 
 
-def _pairs(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:  # noqa: ARG001
-    """Read options such as ``--env K=V``."""
-    found: dict[str, str] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise click.BadParameter(f"{text!r} is no pair. Write: {option.opts[-1]} NAME=VALUE")
-        found[name] = value
-    return found
-
-
 @click.command("run", cls=RunCommand, short_help="Run a task or a flow that a file defines.")
 @click.argument("file")
 @click.argument("name", metavar="NAME [--INPUT VALUE]...")
@@ -166,8 +155,8 @@ def _pairs(context: click.Context, option: click.Parameter, given: tuple[str, ..
     help="Where results lie: a folder; for flows also s3://…, gs://… or az://…",
 )
 @click.option("-f", "--follow", is_flag=True, help="Show what is printed until the end. Runs here always do.")
-@click.option("--env", multiple=True, callback=_pairs, metavar="K=V", help="Environment variable of every task.")
-@click.option("--label", multiple=True, callback=_pairs, metavar="K=V", help="Label of a task's run.")
+@click.option("--env", multiple=True, callback=options.pairs, metavar="K=V", help="Environment variable of every task.")
+@click.option("--label", multiple=True, callback=options.pairs, metavar="K=V", help="Label of a task's run.")
 @click.option("--overwrite-cache", is_flag=True, help="Make all results of tasks anew, and keep them.")
 @click.option("--project", metavar="P", help="The project that a task's run belongs to.")
 @click.option("--domain", metavar="D", help="The domain that a task's run belongs to.")

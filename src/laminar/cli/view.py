@@ -30,6 +30,15 @@ def ledger_of(root: str) -> Ledger:
     return Ledger(os.path.join(root, LEDGER), create=False)
 
 
+def noted(root: str, run: RunRow) -> dict[str, Any]:
+    """Read what was said of a run of a task when it was begun: ``labels``, ``version``, ``project``, ``domain``."""
+    from laminar.data.journal import Journal  # 15 ms that help texts do not need
+    from laminar.data.local import LocalBlobs
+
+    found = Journal(LocalBlobs(root), run.run).noted()
+    return {name: found.get(name) for name in ("labels", "version", "project", "domain")}
+
+
 class Look:
     """A run, as it is seen now.
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: Where the values of all task runs lie.
 SPACE = ".tasks"
+#: How a line begins that is about the run as a whole.
+NOTE = b'{"run": '
 
 
 class Entry(Value, hot=True):
@@ -97,6 +99,17 @@ class Journal:
         lines, self._lines = self._lines, []
         self.blobs.append(self.path, "\n".join(lines).encode())
         return True
+
+    def noted(self) -> dict[str, Any]:
+        """Read what is noted about the run as a whole; actions are passed over."""
+        run: dict[str, Any] = {}
+        for line in self.blobs.lines(self.path):
+            if line.startswith(NOTE):
+                try:
+                    run.update(json.loads(line)["run"])
+                except ValueError:
+                    continue
+        return run
 
     def read(self) -> tuple[dict[str, Any], dict[str, Entry]]:
         """Read what is noted about the run, and the actions that have ended. A line that is torn does not count.

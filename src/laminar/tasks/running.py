@@ -242,7 +242,7 @@ def go_on(choice: Choice, name: str) -> Run:
     root = store.root(choice.root)
     found = Run.get(name, root)
     _stop_if_assigned(found.task)
-    noted = Journal(store.blobs(root), found.name).read()[0]
+    noted = Journal(store.blobs(root), found.name).noted()
     if "inputs" not in noted:
         raise UnknownRunError(f"Run {found.name} was stopped before its inputs were kept. Start it again.")
     task = registry.find(found.task, noted["module"], Task)
@@ -415,11 +415,11 @@ class TaskBook(Book):
 
     def begun(self) -> bool:
         """Tell whether its inputs were kept."""
-        return "inputs" in self._journal.read()[0]
+        return "inputs" in self._journal.noted()
 
     def state(self) -> dict[str, Any] | None:
         """Read the state."""
-        return self._journal.read()[0].get("state")
+        return self._journal.noted().get("state")
 
     def write_state(self, state: Mapping[str, Any]) -> None:
         """Write the state."""
