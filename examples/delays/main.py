@@ -194,7 +194,7 @@ def by_level(left: pd.DataFrame) -> Iterator[pd.DataFrame]:
 def rank(sums: pd.DataFrame) -> pd.DataFrame:
     """Rank what may explain delays by the share of their variance that it does explain."""
     total = sums.groupby(level=["factor", "level"]).sum()
-    rows = {}
+    rows = []
     for factor in FACTORS:
         levels = total.loc[factor]
         means = levels.minutes / levels.flights
@@ -202,10 +202,9 @@ def rank(sums: pd.DataFrame) -> pd.DataFrame:
         between = (levels.flights * (means - mean) ** 2).sum()
         whole = levels.squares.sum() - levels.flights.sum() * mean**2
         best, worst = means.idxmin(), means.idxmax()
-        rows[factor] = (between / whole, best, means[best], worst, means[worst])
-    columns = ["explains", "best", "best minutes", "worst", "worst minutes"]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
-    return table.sort_values("explains", ascending=False)
+        rows.append((factor, between / whole, best, means[best], worst, means[worst]))
+    table = pd.DataFrame(rows, columns=["factor", "explains", "best", "best minutes", "worst", "worst minutes"])
+    return table.sort_values("explains", ascending=False, ignore_index=True)
 
 
 @env.task
@@ -227,7 +226,7 @@ def packaged(name: str) -> Path:
 
 def report(run: laminar.Run, found: Study) -> None:
     """Print what came of a run."""
-    shown = found.factors.reset_index(names="factor")
+    shown = found.factors.copy()
     shown["explains"] = [f"{share:.2%}" for share in shown["explains"]]
     for side in ("best", "worst"):
         shown[side] += [f" ({minutes:+.0f} min)" for minutes in shown[f"{side} minutes"]]
