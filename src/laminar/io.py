@@ -1,6 +1,4 @@
-"""Handles of files and folders, under the path that other frameworks have them at."""
-
-from __future__ import annotations
+"""Stable path of files and folders that tasks can take and give."""
 
 from laminar.tasks.files import Dir, File
 

@@ -16,6 +16,7 @@ class Code(Value, frozen=True):
         argv: ``sys.argv``.
         cwd: The current folder.
         env: Variables to set before the code is loaded, by name and value, where a process does not inherit them.
+        include: Paths and patterns of files and folders that belong to the code, though nothing imports them.
     """
 
     script: str | None
@@ -25,3 +26,4 @@ class Code(Value, frozen=True):
     argv: tuple[str, ...]
     cwd: str
     env: tuple[tuple[str, str], ...] = ()
+    include: tuple[str, ...] = ()

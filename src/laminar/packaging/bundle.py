@@ -7,6 +7,7 @@ Layout: the project's folder is the bundle's own. Modules that are found elsewhe
 from __future__ import annotations
 
 import functools
+import glob
 import hashlib
 import os
 import secrets
@@ -333,11 +334,33 @@ def gather(code: Code, style: str = "loaded_modules", limits: Limits = LIMITS) -
         left_out = _walk(code, layout.root, chosen, limits)
     if style != "none":
         chosen.update(layout.modules())
+        for pattern in code.include:
+            chosen.update(_included(pattern, layout.root, code.cwd))
     contents = Contents()
     files = _read(chosen, layout.root, contents, limits)
     bundle = Bundle(style, files, contents, layout.in_image() if style == "none" else layout.mapped(chosen))
     bundle.left_out = [one for one in left_out if one.path not in chosen]
     return bundle
+
+
+def _included(pattern: str, root: str, cwd: str) -> Iterator[tuple[str, str]]:
+    """Give for each file that a pattern means where it goes and where it is.
+
+    Raises:
+        BundleError: It means none, or one outside of the project.
+    """
+    found = sorted(glob.glob(pattern, recursive=True))
+    if not found:
+        raise BundleError(f"There is nothing at {pattern}, which an environment includes. Correct include=(…).")
+    for path in map(os.path.realpath, found):
+        if not _is_below(path, root):
+            raise BundleError(f"{path} is included, and lies outside of the project at {root}. Move it there.")
+        if os.path.isdir(path):
+            folder = _relative(path, root)
+            for one in Walk(path, cwd).files():
+                yield (f"{folder}/{one.path}" if folder else one.path), one.file
+        else:
+            yield _relative(path, root), path
 
 
 def _walk(code: Code, root: str, chosen: dict[str, str], limits: Limits) -> list[LeftOut]:

@@ -87,7 +87,7 @@ class TaskEnvironment:
         frame = sys._getframe(1)
         while frame.f_back is not None and frame.f_code.co_filename == __file__:
             frame = frame.f_back
-        registry.claim(name, frame.f_code.co_filename, frame.f_lineno)
+        registry.claim(name, frame.f_code.co_filename, frame.f_lineno, self.include)
 
     if TYPE_CHECKING:
 

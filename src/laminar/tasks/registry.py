@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 
 from laminar.errors import TaskError, nearest
 
@@ -20,10 +21,17 @@ if TYPE_CHECKING:
 
 _environments: dict[str, tuple[str, int]] = {}
 _tasks: dict[str, Named] = {}
+_included: dict[str, tuple[str, ...]] = {}
 
 
-def claim(name: str, file: str, line: int) -> None:
+def claim(name: str, file: str, line: int, include: tuple[str, ...]) -> None:
     """Take the name of an environment. A file that is executed again takes its own names again.
+
+    Args:
+        name: The name.
+        file: The file that defines it.
+        line: In which line.
+        include: What its code needs beside Python files, relative to the file.
 
     Raises:
         TaskError: Another environment has it.
@@ -36,6 +44,7 @@ def claim(name: str, file: str, line: int) -> None:
             "Tasks are found by that name; give one of them another."
         )
     _environments[name] = (file, line)
+    _included[name] = tuple(os.path.join(os.path.dirname(os.path.abspath(file)), pattern) for pattern in include)
 
 
 def add(task: Named) -> None:
@@ -64,6 +73,11 @@ def find(name: str, module: str, kind: type[NamedT]) -> NamedT:
 def modules() -> list[str]:
     """List the modules that define tasks, in the order in which they did so."""
     return list(dict.fromkeys(task.module for task in _tasks.values()))
+
+
+def included() -> tuple[str, ...]:
+    """List what the code of all environments needs beside Python files: absolute paths and patterns."""
+    return tuple(dict.fromkeys(pattern for patterns in _included.values() for pattern in patterns))
 
 
 def names() -> list[str]:

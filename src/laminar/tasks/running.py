@@ -10,6 +10,7 @@ from laminar.engine.contract import Book
 from laminar.engine.task import ROOT, TaskRun
 from laminar.errors import ServerError, TaskError, UnknownRunError, nearest
 from laminar.executors.contract import Executor
+from laminar.executors.docker import Docker
 from laminar.executors.loop import Loop
 from laminar.executors.thread import Thread
 from laminar.model.action import EntryRef
@@ -40,6 +41,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 MODES = ("local", "remote")
+STYLES = ("loaded_modules", "all", "none")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 #: Threads for synchronous tasks, unless the user says otherwise. They mostly wait: for children, or for the network.
 SYNCHRONOUS = 32
@@ -77,7 +79,7 @@ class Choice(Value, frozen=True):
     labels: Mapping[str, str] | None = None
     overwrite_cache: bool = False
     version: str | None = None
-    copy_style: str = "loaded_modules"
+    copy_style: str | None = None
     project: str | None = None
     domain: str | None = None
     quiet: bool = False
@@ -92,6 +94,10 @@ class Choice(Value, frozen=True):
         if not isinstance(self.executor, (str, Executor, type(None))):
             raise TaskError(
                 f"with_runcontext(executor={self.executor!r}): expects 'process', 'docker', or an executor."
+            )
+        if self.copy_style not in (None, *STYLES):
+            raise TaskError(
+                f"with_runcontext(copy_style={self.copy_style!r}) is none.{nearest(str(self.copy_style), STYLES)}"
             )
         read({"env_vars": self.env_vars}, OF_ENVIRONMENT, "with_runcontext")
 
@@ -124,7 +130,7 @@ def with_runcontext(
     labels: Mapping[str, str] | None = None,
     overwrite_cache: bool = False,
     version: str | None = None,
-    copy_style: str = "loaded_modules",
+    copy_style: str | None = None,
     project: str | None = None,
     domain: str | None = None,
     quiet: bool = False,
@@ -142,7 +148,8 @@ def with_runcontext(
         labels: Words to find the run by.
         overwrite_cache: Whether results are made anew, and kept in place of those that other runs have kept.
         version: The version that it is recorded under.
-        copy_style: Which files of the code travel to containers: ``"loaded_modules"``, ``"all"`` or ``"none"``.
+        copy_style: Which files of the code travel to containers: ``"loaded_modules"`` (the default), ``"all"``, or
+            ``"none"``, for images that hold it.
         project: The project that it belongs to.
         domain: The domain that it belongs to.
         quiet: Whether to print nothing.
@@ -377,6 +384,7 @@ class _Order:
                 f"Task {self._task.name} is defined in a notebook, where other processes cannot find it. Put it into a "
                 "module, or run it in this process: without executor=…"
             )
+        code = code.replace(include=registry.included())
         payload = {"space": self._task.name, "run": self._name, "values": self._values}
         return code, EntryRef(LOADER, payload)
 
@@ -401,6 +409,8 @@ def _executors(choice: Choice) -> dict[str, Executor]:
     executor = places.executor(chosen, f"executor={chosen!r}")
     if concurrency is not None:
         executor.concurrency = concurrency
+    if isinstance(executor, Docker) and choice.copy_style is not None:
+        executor.copy_style = choice.copy_style
     if isinstance(executor, Thread):
         return {LOOP: Loop(concurrency=concurrency), THREADS: Thread(concurrency=concurrency or SYNCHRONOUS)}
     return {"": executor}

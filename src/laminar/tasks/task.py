@@ -8,6 +8,7 @@ import functools
 import inspect
 import json
 import pickle
+import warnings
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from laminar.data.canonical import digest
@@ -169,6 +170,7 @@ class Task(Generic[P, R]):
             UnpicklableArtifactError: An argument cannot travel.
         """
         arguments = self.interface.bind(self.name, args, kwargs)  # type: ignore[arg-type]
+        self._warned  # noqa: B018 - once
         inputs = self.pack(caller.values, arguments)
         try:
             known = fingerprints.digest(arguments)
@@ -192,6 +194,19 @@ class Task(Generic[P, R]):
             raise UnpicklableArtifactError(
                 f"Task {self.name} cannot be given its arguments: {error}. Pass what can be pickled."
             ) from error
+
+    @functools.cached_property
+    def _warned(self) -> None:
+        """Warn once of types that travel by pickle, of which nothing else is known."""
+        kinds = [(f"parameter {each.name}", each.kind) for each in self.interface.parameters]
+        for what, kind in (*kinds, ("the result", self.interface.result)):
+            if not kind.known and not kind.anything:
+                warnings.warn(
+                    f"Task {self.name}: {what} is of type {kind.describe()}, which travels by pickle: it must be "
+                    "importable wherever the task runs, and pickles of one version may not load in another.",
+                    RuntimeWarning,
+                    stacklevel=4,
+                )
 
     def cache_key(self, arguments: Mapping[str, Any], *, read: bool) -> CacheKey | None:
         """Give under what the result of a call is kept; None if it is not.
