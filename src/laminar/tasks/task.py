@@ -205,7 +205,7 @@ class Task(Generic[P, R]):
                     f"Task {self.name}: {what} is of type {kind.describe()}, which travels by pickle: it must be "
                     "importable wherever the task runs, and pickles of one version may not load in another.",
                     RuntimeWarning,
-                    stacklevel=4,
+                    stacklevel=5,
                 )
 
     def cache_key(self, arguments: Mapping[str, Any], *, read: bool) -> CacheKey | None:
