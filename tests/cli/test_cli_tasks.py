@@ -227,6 +227,7 @@ def test_a_task_is_found_by_its_variable_its_short_name_or_its_full_name(tasks, 
     [
         ("totla", "tasks.py has no task 'totla'. Did you mean 'total'?"),
         ("elt.total", "tasks.py has no environment 'elt'. Did you mean 'etl'?"),
+        ("reached", "reached in tasks.py is neither a task nor a flow. Make a function a task by @env.task."),
         ("etl.totla", "tasks.py has no task 'etl.totla'. Did you mean 'etl.total'?"),
     ],
 )

@@ -290,7 +290,6 @@ def test_what_is_heavy_is_loaded_only_by_who_uses_it(calc):
         "laminar.flows",
         "laminar.engine.flow",
         "rich",
-        "isal",
         "numpy",
         "pandas",
         "yaml",

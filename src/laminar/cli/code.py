@@ -165,6 +165,10 @@ def target(module: ModuleType, name: str) -> AnyTask | type[Flow]:
     found = {task.name: task for task in tasks.values() if name in (task.name, task.short_name)}
     if len(found) > 1:
         raise TaskError(f"{name!r} is short for {' and '.join(sorted(found))}. Give the full name.")
+    if not found and name in vars(module) and callable(vars(module)[name]):
+        raise FlowError(
+            f"{name} in {file_of(module)} is neither a task nor a flow. Make a function a task by @env.task."
+        )
     if not found:
         raise _nothing(file_of(module), name, tasks, flows)
     return next(iter(found.values()))
