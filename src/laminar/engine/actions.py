@@ -204,7 +204,9 @@ class Actions:
         live = self.live.get(key)
         if live is not None and live.idle is not idle:
             live.idle = idle
-            self._lanes[live.waiting.work.lane].busy += -1 if idle else 1
+            lane = self._lanes[live.waiting.work.lane]
+            lane.busy += -1 if idle else 1
+            lane.session.idle(key, idle=idle)
 
     def stop(self, key: AttemptKey, grace: float) -> None:
         """Stop an attempt, as its caller needs it no more."""

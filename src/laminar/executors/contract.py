@@ -120,6 +120,9 @@ class Session(ABC):
     def stop(self, key: AttemptKey, grace: float) -> None:
         """Stop an attempt and all that it started: ask, and after ``grace`` seconds kill. Its end is delivered."""
 
+    def idle(self, key: AttemptKey, *, idle: bool) -> None:  # noqa: B027 - most have no places to leave
+        """Hear that an attempt only waits for actions that it has called, or goes on; its place is for others then."""
+
     @abstractmethod
     def close(self) -> None:
         """Kill what still runs and let go of everything."""

@@ -10,7 +10,7 @@ from laminar.executors.outcomes import Watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from typing import Any, Protocol, TypeVar
 
     from laminar.containers.engine import Engine
@@ -79,6 +79,7 @@ class Job:
         watch: What tells how it ended.
         grace: Seconds that it has to end by itself, once it is to stop.
         stopped: Whether it is to stop.
+        rest: Is told that it only waits for others, or goes on; None where nobody else could have its place.
     """
 
     def __init__(self, request: Request) -> None:
@@ -87,6 +88,7 @@ class Job:
         self.watch = Watch(request, limited=True)
         self.grace = 0.0
         self.stopped = asyncio.Event()
+        self.rest: Callable[[bool], None] | None = None
         self._killed = asyncio.Event()
 
     def stop(self, grace: float) -> None:

@@ -168,6 +168,10 @@ class Stay(Box):
         self._inside = False
         self._left()
 
+    def _rest(self, idle: bool) -> None:
+        """Let others have the room while the attempt only waits for them; it goes on at once all the same."""
+        (self.leave if idle else self.enter)()
+
     async def finish(self, job: Job) -> Ended:
         """Wait for the end of the attempt, stop it when that is asked, and give back its room.
 
@@ -175,6 +179,7 @@ class Stay(Box):
             IdledOutError: It had not begun.
         """
         self.enter()
+        job.rest = self._rest
         try:
             return await super().finish(job)
         finally:

@@ -76,6 +76,10 @@ class DockerSession(Session):
         """Ask a container to stop, and kill it after the grace."""
         self._loop.call_soon_threadsafe(self._stop, key, grace)
 
+    def idle(self, key: AttemptKey, *, idle: bool) -> None:
+        """Let others into a warm container while an attempt there only waits for them."""
+        self._loop.call_soon_threadsafe(self._idle, key, idle)
+
     def close(self) -> None:
         """Remove the containers of this run, and let warm ones go that have no work."""
         self._loop.call_soon_threadsafe(self._closing.set)
@@ -188,6 +192,11 @@ class DockerSession(Session):
         job = self._jobs.get(key)
         if job is not None:
             job.stop(grace)
+
+    def _idle(self, key: AttemptKey, idle: bool) -> None:
+        job = self._jobs.get(key)
+        if job is not None and job.rest is not None:
+            job.rest(idle)
 
     async def _attempt(self, job: Job) -> None:
         """Run an attempt, whatever happens; its end is delivered exactly once."""
