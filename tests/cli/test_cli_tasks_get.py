@@ -348,6 +348,25 @@ def test_a_miss_names_the_parts_of_the_code_that_differ(calc):
     assert "its code: constant calc.FACTOR (changed), function calc.triple (changed)." in said
 
 
+def test_a_result_of_the_same_inputs_is_nearer_than_one_of_the_same_code(calc):
+    begin(calc, "one", "triple", "--n", "1")
+    calc.write("calc.py", CALC.replace("FACTOR = 3", "FACTOR = 4"))
+    begin(calc, "two", "triple", "--n", "2")
+    begin(calc, "three", "triple", "--n", "1")
+    nearest = why(calc, "three", "a0", "-o", "json").plain["nearest"]
+    assert (nearest["run"], nearest["code"]) == ("one", {"constant calc.FACTOR": "changed"})
+
+
+def test_the_nearest_result_is_found_among_many(calc):
+    begin(calc, "one", "main", "--count", "300")
+    calc.write("calc.py", CALC.replace("FACTOR = 3", "FACTOR = 4"))
+    begin(calc, "two", "main", "--count", "300")
+    for action in (actions(calc, "two", "--task", "triple", "--limit", "300")[place]["action"] for place in (0, 299)):
+        nearest = why(calc, "two", action, "-o", "json").plain["nearest"]
+        assert (nearest["run"], nearest["action"], nearest["inputs"]) == ("one", action, [])
+        assert nearest["code"] == {"constant calc.FACTOR": "changed"}
+
+
 def test_a_result_whose_value_is_gone_is_told(calc):
     begin(calc, "one", "large")
     shutil.rmtree(calc.folder / ".laminar" / ".tasks" / "artifacts")

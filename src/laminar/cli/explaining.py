@@ -154,7 +154,7 @@ class Reason:
         if own is None or self._cache() != "miss":
             return None
         before = own.made if row.started is None else row.started
-        found = [self._difference(own, other) for other in self._ledger.results(row.task or "", before)]
+        found = [self._difference(own, other) for other in self._ledger.results(row.task or "", before, own)]
         return min(found, key=_distance, default=None)
 
     def _difference(self, own: CacheRow, other: CacheRow) -> Difference:
@@ -267,17 +267,14 @@ class Reason:
         }
 
 
-def _distance(difference: Difference) -> tuple[int, int, int]:
-    """Order differences: by how many kinds of parts differ, then by how many parts, the latest first."""
-    kinds = [
-        bool(difference.inputs),
-        difference.interface,
-        difference.script,
-        difference.salt,
-        bool(difference.code),
-        difference.version,
-    ]
-    return sum(kinds), len(difference.inputs) + len(difference.code), -int(difference.result.made)
+def _distance(difference: Difference) -> tuple[bool, int, int, int]:
+    """Order differences: equal inputs first, then few kinds of parts that differ, then few parts, the latest first.
+
+    A result of the same inputs tells what has changed since; that others were made of other inputs goes without saying.
+    """
+    kinds = [bool(difference.inputs), difference.interface, difference.salt, bool(difference.code), difference.version]
+    count = len(difference.inputs) + len(difference.code)
+    return bool(difference.inputs), sum(kinds), count, -int(difference.result.made)
 
 
 def _times(count: int) -> str:

@@ -198,7 +198,8 @@ FROM actions WHERE space = ? AND run = ? AND task IS NOT NULL GROUP BY task ORDE
 FIND_RESULT = "SELECT output, run, action, made, parts FROM results WHERE task = ? AND key = ?"
 FIND_RESULT_OF_ACTION = "SELECT task, output, run, action, made, parts FROM results WHERE run = ? AND action = ?"
 LIST_RESULTS = """
-SELECT output, run, action, made, parts FROM results WHERE task = ? AND made < ? ORDER BY made DESC LIMIT ?
+SELECT output, run, action, made, parts FROM results WHERE task = ? AND made < ?
+ORDER BY action = ? DESC, run = ?, made DESC LIMIT ?
 """
 PUT_RESULT = "INSERT OR REPLACE INTO results (task, key, output, run, action, made, parts) VALUES (?, ?, ?, ?, ?, ?, ?)"
 PUT_CODE = "INSERT OR IGNORE INTO codes (task, digest, parts) VALUES (?, ?, ?)"

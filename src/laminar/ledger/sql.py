@@ -428,9 +428,17 @@ class Ledger:
         rows = self._rows(queries.FIND_RESULT_OF_ACTION, (run, action))
         return (rows[0][0], _cache_row(rows[0][1:])) if rows else None
 
-    def results(self, task: str, before: float, limit: int = 200) -> list[CacheRow]:
-        """List the results of a task that were kept before a time, the latest first."""
-        return [_cache_row(row) for row in self._rows(queries.LIST_RESULTS, (task, before, limit))]
+    def results(self, task: str, before: float, like: CacheRow, limit: int = 200) -> list[CacheRow]:
+        """List the results of a task that were kept before a time, those first that may be compared with one.
+
+        Args:
+            task: Full name of the task.
+            before: The time.
+            like: The one: first come results of actions that bear the same name, then those of other runs.
+            limit: How many.
+        """
+        wanted = (task, before, like.action, like.run, limit)
+        return [_cache_row(row) for row in self._rows(queries.LIST_RESULTS, wanted)]
 
     def code(self, task: str, digest: str) -> dict[str, str]:
         """Read of which parts the code of a task was made; empty if that is not known."""
