@@ -9,7 +9,7 @@
     python examples/delays/main.py --executor process
     laminar run --local examples/delays/main.py study --months "[1, 7]"
 
-It prints what explains delays best, and draws ``delays.png``. README.md says what it shows of laminar.
+It prints what explains delays best, and draws ``build/delays.png``. README.md says what it shows of laminar.
 """
 
 from __future__ import annotations
@@ -249,7 +249,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--unreliable", type=float, default=0.3, help="how often the archive fails (%(default)s)")
     parser.add_argument("--executor", choices=["process", "docker"], help="where tasks run; here by default")
     parser.add_argument("--anew", action="store_true", help="use no cached results")
-    parser.add_argument("--out", default="delays.png", help="where the chart is put (%(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("build/delays.png"), help="where the chart is put (%(default)s)"
+    )
     return parser.parse_args()
 
 
@@ -258,6 +260,7 @@ if __name__ == "__main__":
     runner = laminar.with_runcontext(executor=options.executor, overwrite_cache=options.anew)
     run = runner.run(study, months=options.months, unreliable=options.unreliable)
     found = run.result()
+    options.out.parent.mkdir(parents=True, exist_ok=True)
     found.chart.download_sync(options.out)
     report(run, found)
     print(f"{options.out} shows it.")

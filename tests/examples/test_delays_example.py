@@ -65,7 +65,7 @@ def test_the_archive_fails_and_is_asked_again(ran):
 
 
 def test_the_chart_is_a_picture(ran):
-    assert (ran[0] / "delays.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert (ran[0] / "build" / "delays.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 
 def test_a_second_run_takes_all_but_the_parents_from_the_cache(ran):
