@@ -241,8 +241,8 @@ class Children:
     def _dismiss(self, parent: AttemptKey, id: str) -> None:  # noqa: A002
         """Take back a call: a child that nobody waits for any more is stopped."""
         found = self._open.get(id)
-        if found is None:
-            return
+        if found is None or self._actions.live[parent].cause is Outcome.TIMED_OUT:
+            return  # who is tried again will ask for it again
         found.waiting = [(attempt, reply) for attempt, reply in found.waiting if attempt != parent]
         self._answered(parent, id)
         if not found.waiting:

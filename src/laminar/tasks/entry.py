@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
+import threading
 from contextlib import suppress
 
 from laminar.data.serde.failures import describe
@@ -57,12 +60,16 @@ class TaskEntry(Entry):
         return secrecy.cleaned(payload, manifest)
 
     def _call(self, task: Task[..., Any], payload: Payload) -> Manifest:
+        stop = _Stop()
         try:
             arguments = self.values.unpack_arguments(payload.inputs)
             if not task.is_async:
                 return self._manifest(task, task.interface.call(task.function, arguments))
             with asyncio.Runner(loop_factory=_loop) as runner:
-                return self._manifest(task, runner.run(_body(task.interface.call, task.function, arguments)))
+                return self._manifest(task, runner.run(_body(task.interface.call, task.function, arguments, stop)))
+        except asyncio.CancelledError as error:
+            stop.obey()
+            return Manifest({}, describe(error))
         except BaseException as error:
             return Manifest({}, describe(error))
 
@@ -128,8 +135,41 @@ def _loop() -> asyncio.AbstractEventLoop:
     return loop
 
 
-async def _body(call: Callable[..., Coroutine[Any, Any, Any]], function: Any, arguments: dict[str, Any]) -> Any:
-    return await call(function, arguments)
+class _Stop:
+    """Cancels an asynchronous task when its process is told to end, which then ends by that signal."""
+
+    def __init__(self) -> None:
+        self._told = False
+
+    def listen(self) -> None:
+        """Take the signal from now on, where it can be taken."""
+        task = asyncio.current_task()
+        if threading.current_thread() is threading.main_thread():
+            with suppress(NotImplementedError):  # not on this system
+                asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self._tell, task)
+
+    def _tell(self, task: asyncio.Task[Any] | None) -> None:
+        self._told = True
+        if task is not None:
+            task.cancel()
+
+    def obey(self) -> None:
+        """End the process, if it was told to."""
+        if self._told:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def _body(
+    call: Callable[..., Coroutine[Any, Any, Any]], function: Any, arguments: dict[str, Any], stop: _Stop
+) -> Any:
+    stop.listen()
+    try:
+        return await call(function, arguments)
+    finally:
+        caller = current.get()
+        if caller is not None:
+            caller.over = True
 
 
 makes_calls(_body.__code__)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from laminar.errors import LaminarError
+from laminar.errors import LaminarError, RunAbortedError
 from laminar.model.action import Interrupt
 from laminar.model.states import State
 from laminar.runs import local
@@ -81,7 +81,7 @@ class Scheduling:
             self.state = local.run(self._order).state
         except LaminarError as error:
             self.error = error
-            self.state = State.FAILED
+            self.state = State.CANCELLED if isinstance(error, RunAbortedError) else State.FAILED
         except BaseException as error:
             self.error = error
             self.state = State.CANCELLED if isinstance(error, KeyboardInterrupt) else State.FAILED

@@ -64,6 +64,8 @@ class Caller:
         self.key = key
         self.task = task
         self.values = values
+        #: Whether it has ended: what it leaves behind is the engine's to end, or to keep for the next try.
+        self.over = False
         #: Whether results that other runs have kept may be used.
         self.reads_cache = True
         self._ask = ask
@@ -138,7 +140,8 @@ class Caller:
         try:
             return await future
         except asyncio.CancelledError:
-            self.dismiss(message.id)
+            if not self.over:
+                self.dismiss(message.id)
             raise
 
     def dismiss(self, id: str) -> None:  # noqa: A002
