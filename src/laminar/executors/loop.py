@@ -108,6 +108,7 @@ class LoopSession(Session):
     def _cancel(self, key: AttemptKey, grace: float) -> None:
         task = self._tasks.get(key)
         if task is not None:
+            task.add_done_callback(lambda _: self._end(key, Outcome.CANCELLED, None))  # it may never have begun
             task.cancel()
             self._loop.call_later(grace, self._give_up, key)
 

@@ -137,6 +137,22 @@ async def calls_and_cancels_at_once(folder: str) -> int:
     return 20
 
 
+@env.task
+async def cancels_at_many_moments(folder: str) -> int:
+    """Cancel calls before, while and after they begin; the loop is held up then, so that both come to it at once."""
+
+    async def hold() -> None:
+        time.sleep(0.01)
+
+    for moment in range(60):
+        waiting = asyncio.create_task(lingers(folder, str(moment)))
+        await asyncio.sleep(0)
+        time.sleep(moment / 100_000)
+        waiting.cancel()
+        await asyncio.wait([waiting, asyncio.create_task(hold())])
+    return 60
+
+
 # Tried again
 
 

@@ -71,6 +71,13 @@ def test_calls_that_are_cancelled_at_once_hold_nothing_up(tmp_path: Path, execut
     assert time.monotonic() - began < tasks.PATIENCE
 
 
+def test_a_call_that_is_cancelled_as_it_begins_ends_at_once(tmp_path: Path) -> None:
+    run = begin(tmp_path, None, tasks.cancels_at_many_moments)
+    assert run.result() == 60
+    assert set(statuses(run, tasks.lingers)) == {"CANCELLED"}
+    assert [action.reason for action in run.actions() if "grace" in str(action.reason)] == []
+
+
 @EXECUTORS
 def test_an_abort_ends_all(tmp_path: Path, executor: str | None) -> None:
     run = begin(tmp_path, executor, tasks.waits_for_two)
