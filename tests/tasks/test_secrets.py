@@ -179,6 +179,7 @@ def test_two_secrets_cannot_be_one_file(tmp_path: Path, song: str, monkeypatch: 
 
 env = laminar.TaskEnvironment("birds", secrets=["song"])
 lost = laminar.TaskEnvironment("lost-birds", secrets=["no-such-song"])
+young = laminar.TaskEnvironment("young-birds", secrets=["peep"])
 
 
 @env.task(cache="auto")
@@ -191,24 +192,39 @@ def is_silent() -> None:
     raise AssertionError("it ran without its secret")
 
 
+@young.task
+def peeps() -> None:
+    raise AssertionError("it ran with a secret that cannot be hidden")
+
+
 @env.task
-def hears() -> str:
-    try:
-        is_silent()
-    except SecretNotFoundError as error:
-        return f"{sings(2)}; {error}"
-    return "nothing"
+def hears() -> list[str]:
+    heard = []
+    for task, kind in ((is_silent, SecretNotFoundError), (peeps, SecretError)):
+        try:
+            task()
+        except kind as error:
+            heard.append(str(error))
+    return [*heard, str(sings(2))]
 
 
 @pytest.mark.parametrize("executor", [None, Process()], ids=["here", "process"])
-def test_a_missing_secret_is_an_error_of_the_task_that_asks_for_it_alone(
-    executor: Process | None, tmp_path: Path, song: str
+def test_a_secret_that_cannot_be_had_is_an_error_of_the_task_that_asks_for_it_alone(
+    executor: Process | None, tmp_path: Path, song: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("LAMINAR_SECRET_PEEP", "pip")
     begun = laminar.with_runcontext(quiet=True, root=str(tmp_path / ".laminar"), executor=executor).run(hears)
-    said = begun.result()
-    assert said.startswith(f"{2 * len(song)}; There is no secret 'no-such-song'. Looked for the environment variables")
+    missing, short, sung = begun.result()
+    assert missing.startswith("There is no secret 'no-such-song'. Looked for the environment variables")
+    assert short.startswith("The secret 'peep' has fewer than 4 characters")
+    assert sung == str(2 * len(song))
     states = {action.task: action.status for action in begun.actions()}
-    assert states == {"birds.hears": "SUCCEEDED", "birds.sings": "SUCCEEDED", "lost-birds.is_silent": "FAILED"}
+    assert states == {
+        "birds.hears": "SUCCEEDED",
+        "birds.sings": "SUCCEEDED",
+        "lost-birds.is_silent": "FAILED",
+        "young-birds.peeps": "FAILED",
+    }
 
 
 def test_a_secret_that_changes_changes_no_cache_key(tmp_path: Path, song: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 
-from laminar.errors import SecretNotFoundError
+from laminar.errors import SecretError
 from laminar.runs import secrets
 from laminar.tasks import registry
 from laminar.tasks.mounting import mounted
@@ -29,7 +29,7 @@ class Secrecy:
     """The secrets of one run."""
 
     def __init__(self, root: str) -> None:
-        """Find those that the tasks of this process ask for. One that is nowhere is told of when its task is called.
+        """Find those that the tasks of this process ask for. One that cannot be had is told of when its task is called.
 
         Args:
             root: The folder of local runs.
@@ -37,7 +37,7 @@ class Secrecy:
         self._root = root
         self._known: dict[Secret, str] = {}
         for name in registry.names():
-            with contextlib.suppress(SecretNotFoundError):
+            with contextlib.suppress(SecretError):
                 self.of(registry.find(name, "__main__", Task).settings)
 
     def of(self, settings: Settings) -> tuple[tuple[Secret, str], ...]:
