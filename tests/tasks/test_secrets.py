@@ -17,8 +17,9 @@ import pytest
 from canaries import CANARIES, KINDS, hide, seen, show
 
 import laminar
+from laminar.configurations.datastores import Local, Memory
+from laminar.configurations.executors import Process, Thread
 from laminar.exceptions import SecretError, SecretNotFoundError
-from laminar.executors.process import Process
 
 HERE = Path(__file__).parent
 LAMINAR = str(Path(sys.executable).parent / "laminar")
@@ -225,6 +226,29 @@ def test_a_secret_that_cannot_be_had_is_an_error_of_the_task_that_asks_for_it_al
         "lost-birds.is_silent": "FAILED",
         "young-birds.peeps": "FAILED",
     }
+
+
+class Aloud(laminar.Flow): ...
+
+
+@Aloud.register
+class Sings(laminar.Layer):
+    def __call__(self) -> None:
+        self.length = sings(1)
+
+
+def test_tasks_that_layers_call_find_their_secrets_whatever_the_datastore_of_the_flow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LAMINAR_QUIET", "1")
+    file = tmp_path / ".laminar" / "secrets" / "song"
+    file.parent.mkdir(parents=True)
+    file.write_text("tweet-tweet-tweet")
+    file.chmod(0o600)
+    for datastore in (Memory(), Local(tmp_path / "elsewhere")):
+        execution = Aloud(datastore=datastore, executor=Thread())()
+        assert execution.layer(Sings).length == len("tweet-tweet-tweet")
 
 
 def test_a_secret_that_changes_changes_no_cache_key(tmp_path: Path, song: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from laminar.engine.contract import Submission, Work
 from laminar.model.action import EntryRef
 from laminar.model.placement import WORKDIR, Placement
 from laminar.runs.calls import Calls
-from laminar.tasks import registry
+from laminar.tasks import registry, store
 from laminar.tasks.payload import Payload
 from laminar.tasks.secrecy import Secrecy
 from laminar.tasks.task import Task
@@ -75,7 +75,7 @@ class TaskCalls(Calls):
 def calls(executors: Mapping[str, Executor], values: Values) -> TaskCalls:
     """Make the actions of calls that layers make, where layers run."""
     entry = EntryRef(LOADER, {"values": values})
-    return TaskCalls(Choices(executors, entry=entry, secrecy=Secrecy(values.artifacts.blobs.root)))
+    return TaskCalls(Choices(executors, entry=entry, secrecy=Secrecy(store.root())))
 
 
 class TaskWork(Work):
