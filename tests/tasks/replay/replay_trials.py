@@ -25,6 +25,7 @@ import random_programs
 import laminar
 from laminar.data.journal import Entry, Journal
 from laminar.data.local import LocalBlobs
+from laminar.tasks import running  # noqa: F401 - loaded late by laminar.run, so before the first fork
 from laminar.worker import calling
 
 RUN = "replay"
