@@ -195,7 +195,7 @@ class Run:
         if entry is not None and entry.output is not None:
             return store.values(self.root).unpack(entry.output.refs[0])
         if self._scheduling is not None and self._scheduling.error is not None:
-            raise self._scheduling.error
+            raise self._scheduling.error.with_traceback(None)  # its notes have that of the task
         if entry is not None and entry.failure is not None:
             raise revive(entry.failure, f"task {self.task}")
         row = self._row()

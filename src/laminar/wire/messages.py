@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from laminar.model.cache import CacheKey
 
 
-class Call(Value):
+class Call(Value, hot=True):
     """An attempt calls a task.
 
     Attributes:
@@ -72,7 +72,7 @@ class Dismiss(Value):
     id: str
 
 
-class Answer(Value):
+class Answer(Value, hot=True):
     """What became of a call.
 
     Attributes:
