@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from laminar.errors import NonRecoverableError as NonRecoverableError
     from laminar.flows.accessor import Accessor as Accessor
     from laminar.flows.execution import Execution as Execution
     from laminar.flows.flow import Flow as Flow
@@ -61,6 +62,7 @@ _HOMES = {
     "Flow": "laminar.flows.flow",
     "Image": "laminar.packaging.image",
     "Layer": "laminar.flows.layer",
+    "NonRecoverableError": "laminar.errors",
     "Parameters": "laminar.flows.layer",
     "Resources": "laminar.model.policies",
     "RetryStrategy": "laminar.model.policies",
@@ -98,6 +100,7 @@ __all__ = [
     "Flow",
     "Image",
     "Layer",
+    "NonRecoverableError",
     "Parameters",
     "Resources",
     "RetryStrategy",

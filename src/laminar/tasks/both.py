@@ -24,9 +24,15 @@ class Both(Generic[P, R]):
     thread.
     """
 
-    def __init__(self, function: Callable[P, R]) -> None:
-        """Take the function."""
+    def __init__(self, function: Callable[P, R], *, briefly: bool = False) -> None:
+        """Take the function.
+
+        Args:
+            function: The function.
+            briefly: Whether it waits so shortly that it may be called plainly where an event loop runs.
+        """
         self._function = function
+        self._briefly = briefly
         functools.update_wrapper(self, function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -35,7 +41,7 @@ class Both(Generic[P, R]):
         Raises:
             BlockingCallError: An event loop runs here.
         """
-        if asyncio._get_running_loop() is not None:
+        if not self._briefly and asyncio._get_running_loop() is not None:
             name = self._function.__name__
             raise BlockingCallError(f"{name}(…) waits, and would block the event loop. Write: await ….{name}.aio(…)")
         return self._function(*args, **kwargs)
@@ -47,6 +53,8 @@ class Both(Generic[P, R]):
 
 class waits(Generic[P, R]):  # noqa: N801 - used as a decorator
     """Make a method one that waits."""
+
+    briefly = False
 
     def __init__(self, function: Callable[..., R]) -> None:
         """Take the method."""
@@ -64,4 +72,10 @@ class waits(Generic[P, R]):  # noqa: N801 - used as a decorator
         """Bind it."""
         if instance is None:
             return self
-        return Both(functools.wraps(self._function)(functools.partial(self._function, instance)))
+        return Both(functools.wraps(self._function)(functools.partial(self._function, instance)), briefly=self.briefly)
+
+
+class begins(waits[P, R]):  # noqa: N801 - used as a decorator
+    """Make a method one that begins something, and waits for no more than that."""
+
+    briefly = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from types import BuiltinFunctionType
 from typing import Any, overload
 
 from laminar.errors import TaskError
@@ -179,7 +180,7 @@ def _refuse(function: Any, environment: str) -> None:
     """Refuse what cannot be a task."""
     if isinstance(function, Task):
         raise TaskError(f"{function.name} is a task already. Use @env.task once.")
-    if isinstance(function, (staticmethod, classmethod)) or not callable(function) or isinstance(function, type):
+    if not callable(function) or isinstance(function, (staticmethod, classmethod, type, BuiltinFunctionType)):
         raise TaskError(
             f"Environment {environment}: a task is a function, got {function!r}. Define it at the top of a module."
         )

@@ -18,7 +18,7 @@ from laminar.model.ids import ActionKey, new_run_id
 from laminar.model.value import Value
 from laminar.runs import configuration, local, places, source
 from laminar.tasks import registry, store
-from laminar.tasks.both import waits
+from laminar.tasks.both import begins
 from laminar.tasks.entry import TaskEntry
 from laminar.tasks.program import LOADER, LOOP, THREADS, Choices, TaskCalls, TaskWork, placement
 from laminar.tasks.run import Run
@@ -109,12 +109,12 @@ class Runner:
         """Keep it."""
         self._choice = choice
 
-    @waits
+    @begins
     def run(self, task: Task[..., Any], *args: Any, **kwargs: Any) -> Run:
         """Run a task; comes back once the run has begun. See :func:`laminar.run`."""
         return begin(self._choice, task, args, kwargs)
 
-    @waits
+    @begins
     def resume(self, name: str) -> Run:
         """Go on with a run; see :func:`laminar.resume`."""
         return go_on(self._choice, name)

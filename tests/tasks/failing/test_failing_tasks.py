@@ -188,6 +188,14 @@ def test_what_would_block_the_event_loop_is_refused(here: Start, tmp_path: Path,
     assert "await" in str(error)
 
 
+def test_a_run_may_be_begun_where_an_event_loop_runs(here: Start) -> None:
+    async def begin() -> object:
+        run = here(tasks.plus, 1)
+        return await run.result.aio()
+
+    assert asyncio.run(begin()) == 2
+
+
 def test_a_synchronous_task_is_a_coroutine_to_asyncio(here: Start) -> None:
     assert here(tasks.plus_in_all_ways).result() == [2, 3, 4, 5, 6, 7]
 
@@ -215,7 +223,7 @@ async def async_generator(n: int) -> Any:
     yield n
 
 
-@pytest.mark.parametrize("function", [generator, async_generator, lambda n: n, int, "text"])
+@pytest.mark.parametrize("function", [generator, async_generator, lambda n: n, int, len, "text"])
 def test_what_is_no_plain_function_is_no_task(function: Any) -> None:
     env = laminar.TaskEnvironment(f"no-{type(function).__name__.lower().replace('_', '-')}-task")
     with pytest.raises(exceptions.TaskError):
