@@ -118,6 +118,7 @@ class Journal:
         """
         run: dict[str, Any] = {}
         entries: dict[str, Entry] = {}
+        failed = Failed()
         for line in self.blobs.lines(self.path):
             try:
                 plain = json.loads(line)
@@ -129,16 +130,44 @@ class Journal:
                 entries.pop(plain["forget"], None)
             else:
                 entry = _to_entry(plain)
+                failed.forget(entry.id)
                 entries[entry.id] = entry
                 if entry.failure is not None:
-                    forget_failures_below(entries, entry.id)
+                    for id_ in failed.forget_below(entry.id):
+                        entries.pop(id_, None)
+                    failed.add(entry)
         return run, entries
 
 
-def forget_failures_below(entries: dict[str, Entry], parent: str) -> None:
-    """Forget the failures of the children of an action, which will be tried again with it."""
-    for id_ in [id_ for id_, entry in entries.items() if entry.parent == parent and entry.failure is not None]:
-        del entries[id_]
+class Failed:
+    """Actions that have failed, also by the action that called them: a run may have a hundred thousand."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._entries: dict[str, Entry] = {}
+        self._below: dict[str, set[str]] = {}
+
+    def add(self, entry: Entry) -> None:
+        """Take up a failure."""
+        self._entries[entry.id] = entry
+        self._below.setdefault(entry.parent, set()).add(entry.id)
+
+    def get(self, id: str) -> Entry | None:  # noqa: A002
+        """Find a failure."""
+        return self._entries.get(id)
+
+    def forget(self, id: str) -> None:  # noqa: A002
+        """Forget a failure, if there is one."""
+        entry = self._entries.pop(id, None)
+        if entry is not None:
+            self._below[entry.parent].discard(id)
+
+    def forget_below(self, parent: str) -> set[str]:
+        """Forget the failures of the children of an action, which will be tried again with it; gives their names."""
+        below = self._below.pop(parent, set())
+        for id_ in below:
+            del self._entries[id_]
+        return below
 
 
 def runs(blobs: Blobs) -> list[str]:

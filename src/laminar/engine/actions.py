@@ -102,11 +102,17 @@ class Lane:
         """Count the attempts that may start now."""
         return admission.free_slots(self.busy, self.session.capacity) if self.queue or self.again else 0
 
-    def next(self) -> Waiting:
-        """Take what starts next."""
-        if self.again:
-            return self.again.popleft()
-        return Waiting(heapq.heappop(self.queue)[2], 1, Tries(), None, None)
+    def next(self) -> Waiting | None:
+        """Take what starts next; None if nothing waits that is still wanted."""
+        while self.again:
+            waiting = self.again.popleft()
+            if not waiting.work.over:
+                return waiting
+        while self.queue:
+            work = heapq.heappop(self.queue)[2]
+            if not work.over:
+                return Waiting(work, 1, Tries(), None, None)
+        return None
 
 
 class Actions:
@@ -230,12 +236,7 @@ class Actions:
         self._wake_delayed()
         for lane in self._lanes.values():
             ready: list[tuple[Live, Request]] = []
-            for _ in range(lane.free()):
-                if not lane.queue and not lane.again:
-                    break
-                waiting = lane.next()
-                if waiting.work.over:
-                    continue
+            while lane.free() and (waiting := lane.next()) is not None:
                 try:
                     ready.append(self._submit(waiting, lane))
                 except Exception as error:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 
-from laminar.data.journal import Entry, forget_failures_below
+from laminar.data.journal import Entry, Failed
 from laminar.data.serde.failures import describe
 from laminar.errors import RecursionLimitError, RunAbortedError
 from laminar.model.action import Output, Ref
@@ -37,6 +37,14 @@ if TYPE_CHECKING:
 DEPTH = 100
 #: Ends of attempts after which the parent is tried again by its own fault, so that failed children are tried again too.
 OWN_FAULT = frozenset({Outcome.RAISED, Outcome.EXITED, Outcome.TIMED_OUT, Outcome.OUT_OF_MEMORY})
+
+
+def refuse(event: Asked) -> None:
+    """Answer an attempt that has ended: a thread that it has left behind would wait for ever."""
+    if isinstance(event.message, Dismiss):
+        return
+    error = RunAbortedError("A task was called by an attempt that has ended. Wait for all threads that call tasks.")
+    event.reply(Answer(event.message.id, None, describe(error), "the call"))
 
 
 class Open:
@@ -96,7 +104,7 @@ class Children:
         self._work = work
         #: What those that have succeeded have returned, taken apart: a run may have a hundred thousand.
         self._done: dict[str, tuple[Any, ...]] = {}
-        self._failed: dict[str, Entry] = {}
+        self._failed = Failed()
         for entry in ended.values():
             self._note(entry)
         self._open: dict[str, Open] = {}
@@ -104,7 +112,8 @@ class Children:
         self._below: dict[str, set[str]] = {}
         self._asked: dict[AttemptKey, set[str]] = {}
         self._answers: list[tuple[Reply, Answer]] = []
-        #: How often a child has ended without success under this holder: each time is an action of its own.
+        #: How often a child has ended in vain under this holder: without success, or its value was lost. Each time is
+        #: an action of its own.
         self._times: dict[str, int] = {}
         self.grace = 0.0
         #: Why nothing more is begun; None while the run goes on.
@@ -115,11 +124,11 @@ class Children:
         return key.name in self._open
 
     def _note(self, entry: Entry) -> None:
-        self._failed.pop(entry.id, None)
+        self._failed.forget(entry.id)
         if entry.output is not None:
             self._done[entry.id] = tuple(part for ref in entry.output.refs for part in vars(ref).values())
         else:
-            self._failed[entry.id] = entry
+            self._failed.add(entry)
 
     def ended(self, id: str, where: str = "") -> Answer | None:  # noqa: A002
         """Find what became of an action; None if it has not ended, or its value is gone."""
@@ -131,6 +140,7 @@ class Children:
         if self._values.missing(refs):
             del self._done[id]
             self._journal.forget(id)
+            self._times[id] = self._times.get(id, 0) + 1
             return None
         return Answer(id, Output(refs), None, where)
 
@@ -138,7 +148,7 @@ class Children:
         """Take up an action that has ended; it counts from the next :meth:`flush` on."""
         self._journal.add(entry)
         if entry.failure is not None:
-            forget_failures_below(self._failed, entry.id)
+            self._failed.forget_below(entry.id)
         self._note(entry)
 
     def flush(self) -> None:
@@ -156,8 +166,9 @@ class Children:
     # What running actions ask
 
     def asked(self, event: Asked) -> None:
-        """Take what an attempt asks; one that lives no more is not heard."""
+        """Take what an attempt asks; one that lives no more is refused."""
         if event.key not in self._actions.live:
+            refuse(event)
             return
         message = event.message
         match message:
@@ -226,13 +237,18 @@ class Children:
         self._answers.append((reply, Answer(call.id, None, failure, f"task {call.task}")))
 
     def _checkpoint(self, parent: AttemptKey, message: Checkpoint, reply: Reply) -> None:
-        key = ActionKey(self._run.space, self._run.run, message.id)
+        if message.output is not None and message.id in self._done:  # a flow that was gone through once more
+            self._answers.append((reply, Answer(message.id, message.output)))
+            return
+        key = ActionKey(self._run.space, self._run.run, message.id, self._times.get(message.id, 0))
         now = time.time()
         entry = Entry(
             message.id, message.task, parent.action.name, message.output, message.failure, 1, message.started, now
         )
         self.commit(entry)
         state = State.SUCCEEDED if message.failure is None else State.FAILED
+        if message.failure is not None:
+            self._times[message.id] = key.index + 1
         self._ledger.call(
             key, self._actions.epoch, message.task, parent.action.name, message.label, state, None, message.started, now
         )
@@ -253,6 +269,7 @@ class Children:
         if self._actions.dismiss(found.work, self.grace):
             self._close(id)
             self._times[id] = found.work.key.index + 1
+            self.stop_below(id)
 
     def _answered(self, parent: AttemptKey, id: str) -> None:  # noqa: A002
         """Note that an attempt waits for one child less."""
@@ -271,16 +288,20 @@ class Children:
         They run on if it is tried again, since it will then ask for them by the same names.
         """
         if outcome in OWN_FAULT:
-            forget_failures_below(self._failed, key.action.name)
+            self._failed.forget_below(key.action.name)
         for id_ in self._asked.pop(key, ()):
             found = self._open.get(id_)
             if found is not None:
                 self._leave(key, id_, found)
-        if settled is not None and key.action.name in self._below:
-            for id_ in list(self._below[key.action.name]):
-                found = self._open[id_]
-                if not found.waiting:
-                    self._stop(id_, found)
+        if settled is not None:
+            self.stop_below(key.action.name)
+
+    def stop_below(self, parent: str) -> None:
+        """Stop the children of an action that has ended for good."""
+        for id_ in list(self._below.get(parent, ())):
+            found = self._open[id_]
+            if not found.waiting and not found.stopped:
+                self._stop(id_, found)
 
     def _leave(self, key: AttemptKey, id: str, found: Open) -> None:  # noqa: A002
         """Let go of an attempt that has ended: a thread of it may wait still."""
@@ -297,6 +318,7 @@ class Children:
         """Take the end of a child, and answer who waits for it."""
         id_ = settled.work.key.name
         found = self._close(id_)
+        self.stop_below(id_)
         where = settled.work.title()
         if settled.cancelled or settled.failed is not None:
             self._times[id_] = settled.work.key.index + 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import socket
 import threading
 from contextlib import suppress
@@ -10,6 +11,7 @@ from contextlib import suppress
 from laminar.host import sockets
 from laminar.model.action import Asked, Door
 from laminar.wire import frames
+from laminar.wire.messages import Message
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from laminar.model.action import Event
     from laminar.model.ids import AttemptKey
     from laminar.wire.messages import Answer
+
+#: Length and letters of the names of children: 10 bytes in base 32.
+NAME = 16
+LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz234567")
 
 
 class Desk:
@@ -91,26 +97,42 @@ class Desk:
             self._open.add(connection)
         try:
             self._hear(connection)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return  # whoever this is speaks another language, and is not heard
         finally:
             with self._lock:
                 self._open.discard(connection)
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)  # so that nobody goes on sending
             connection.close()
 
     def _hear(self, connection: socket.socket) -> None:
         hello = frames.receive(connection)
         if not isinstance(hello, frames.Hello):
             return
-        lock = threading.Lock()
+        answers: queue.SimpleQueue[Answer | None] = queue.SimpleQueue()
+        threading.Thread(target=_answer, args=(connection, answers), daemon=True, name="laminar-desk").start()
+        try:
+            self._deliver_all(connection, hello.token, answers.put)
+        finally:
+            answers.put(None)
 
-        def reply(answer: Answer) -> None:
-            with lock, suppress(OSError):  # it has ended, and needs no answer
-                frames.send(connection, answer)
-
+    def _deliver_all(self, connection: socket.socket, token: str, reply: Callable[[Answer], None]) -> None:
         while (message := frames.receive(connection)) is not None:
             with self._lock:
-                key = self._tokens.get(hello.token)
-            if key is None:
+                key = self._tokens.get(token)
+            if key is None or not isinstance(message, Message) or not _is_name(message.id):
                 return
             self._deliver(Asked(key, message, reply))
+
+
+def _answer(connection: socket.socket, answers: queue.SimpleQueue[Answer | None]) -> None:
+    """Send answers, in a thread of its own: an attempt that does not take them must not hold up the others."""
+    with suppress(OSError):  # it has ended, and needs no answer
+        while (answer := answers.get()) is not None:
+            frames.send(connection, answer)
+
+
+def _is_name(text: str) -> bool:
+    """Tell whether a text may name a child, as :meth:`laminar.worker.calling.Caller.name` makes names."""
+    return len(text) == NAME and LETTERS.issuperset(text)

@@ -112,4 +112,5 @@ class TaskRun(Driver):
     def _end(self, state: State) -> None:
         self._over = True
         self._state = state
+        self.parts.children.stop_below(ROOT)
         self.parts.actions.cancel(self.grace)

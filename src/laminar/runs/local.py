@@ -7,14 +7,14 @@ import os
 import queue
 import random
 import time
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, nullcontext, suppress
 
 from laminar.console import choose
 from laminar.data.journal import Journal
 from laminar.data.serde.failures import describe
 from laminar.data.serde.failures import revive as exception_of
 from laminar.engine.actions import Actions
-from laminar.engine.children import Children
+from laminar.engine.children import Children, refuse
 from laminar.engine.desk import Desk
 from laminar.engine.driver import Parts
 from laminar.engine.leases import Heartbeat
@@ -189,6 +189,7 @@ class _Run:
         self._began = time.monotonic()
         self._started = time.time()
         self._begun = order.resume
+        self._left = False
 
     def run(self) -> Summary:
         order, ledger = self._order, self._state.ledger
@@ -279,6 +280,7 @@ class _Run:
             driver = order.driver(self._parts(sessions, folder, desk))
             order.started(self._events.put)
             self._observer.run_started(order.space, order.run, list(order.layers), resumed=order.resume)
+            stack.callback(self._leave)
             driver.drive(self._events, order.grace)
         summary = driver.summary(self._began, order.blobs.root)
         if summary.state is not State.SUCCEEDED:
@@ -363,6 +365,17 @@ class _Run:
 
     def _ask(self, key: AttemptKey, message: Message, reply: Callable[[Answer], None]) -> None:
         self._events.put(Asked(key, message, reply))
+        if self._left:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Refuse what is asked once nobody drives the run any more: a thread would wait for the answer for ever."""
+        self._left = True
+        with suppress(queue.Empty):
+            while True:
+                event = self._events.get_nowait()
+                if isinstance(event, Asked):
+                    refuse(event)
 
     def _end_in_error(self, error: BaseException) -> None:
         """Record that the run could not go on; what cannot be recorded is said in the error's notes."""

@@ -82,12 +82,13 @@ class Mapped(Generic[R]):
         """Call the function for each item, outside of a run."""
         for args, kwargs in self._calls:
             try:
-                result = self._task(*args, **kwargs)
+                result: Any = self._task(*args, **kwargs)
+                result = asyncio.run(result) if self._task.is_async else result
             except Exception as error:
                 if not self._keep:
                     raise
-                result = error  # type: ignore[assignment]
-            yield asyncio.run(result) if self._task.is_async else result  # type: ignore[arg-type]
+                result = error
+            yield result
 
     def _blocking(self, caller: Caller) -> Iterator[R]:
         waiting: deque[_Asked] = deque()

@@ -37,6 +37,18 @@ KINDS: dict[str, type[Value]] = {
     kind.__name__: kind for kind in (Answer, CacheKey, Call, Checkpoint, Dismiss, Failure, Hello, Output, Recall, Ref)
 }
 
+#: What the annotations of records mean.
+PLAIN: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "bytes": (bytes,),
+    "bool": (bool,),
+    "float": (float, int),
+    "None": (type(None),),
+    "tuple[Ref, ...]": (tuple,),
+    "Mapping[str, str]": (dict,),
+}
+_types: dict[type, list[tuple[str, tuple[type, ...]]]] = {}
+
 
 def send(connection: socket.socket, message: Value) -> None:
     """Send a message over a stream socket.
@@ -82,13 +94,35 @@ def _plain(value: Any) -> Any:
     return dict(value) if hasattr(value, "keys") else value
 
 
+def _checked(record: Value) -> Value:
+    """Refuse a record whose fields are of other types than it says."""
+    known = _types.get(type(record))
+    if known is None:
+        known = _types[type(record)] = [(name, _kinds(text)) for name, text in type(record).__annotations__.items()]
+    fields: dict[str, Any] = vars(record)
+    for name, kinds in known:
+        value = fields[name]
+        if not isinstance(value, kinds):
+            raise ValueError(f"a message whose {name} is a {type(value).__name__}")
+        if kinds == (tuple,) and not all(isinstance(part, Ref) for part in fields[name]):
+            raise ValueError(f"a message whose {name} are of another kind")
+        if kinds == (dict,) and not all(isinstance(part, str) for part in fields[name].values()):
+            raise ValueError(f"a message whose {name} are no text")
+    return record
+
+
+def _kinds(text: str) -> tuple[type, ...]:
+    names = [name.strip() for name in text.split("|")]
+    return tuple(part for name in names for part in (PLAIN.get(name) or (KINDS[name],)))
+
+
 def _value(plain: Any) -> Any:
     if isinstance(plain, dict):
         if "$" in plain:
             kind = KINDS.get(plain.pop("$"))
             if kind is None:
                 raise ValueError("a message of an unknown kind")
-            return kind(**{name: _value(part) for name, part in plain.items()})
+            return _checked(kind(**{name: _value(part) for name, part in plain.items()}))
         if plain.keys() == {"b64"}:
             return b64decode(plain["b64"])
         return plain

@@ -63,9 +63,13 @@ class Line:
         while True:
             connection = self._connection
             assert connection is not None
+            heard = False
             while (answer := frames.receive(connection)) is not None:
+                heard = True
                 self._take(answer)
             connection.close()
+            if not heard:
+                time.sleep(GLANCE)  # who hangs up at once, as this attempt has ended for it, is not to be besieged
             if not self._again():
                 return
 
