@@ -261,3 +261,93 @@ def test_a_run_with_many_failures_is_read_at_once(tmp_path: Path) -> None:
     journal.add(Entry("a0", "review.task", "", None, failure, 1, 0.0, 0.0))
     journal.flush()
     assert list(journal.read()[1]) == ["a0"]
+
+
+class Item:
+    """An argument that is no plain value."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+
+@env.task
+async def draw() -> str:
+    """Give another text each time."""
+    return os.urandom(8).hex()
+
+
+async def part(item: Item) -> tuple[int, str]:
+    """Be one of several that make equal calls."""
+    return item.number, await draw()
+
+
+@env.task(retries=1)
+async def starts_parts_in_any_order() -> tuple[dict[int, str], ...]:
+    """Start parts in another order when tried again."""
+    here = laminar.ctx()
+    assert here is not None
+    order = (0, 1) if here.attempt == 1 else (1, 0)
+    drawn.append(dict(await asyncio.gather(*[asyncio.ensure_future(part(Item(number))) for number in order])))
+    if here.attempt == 1:
+        raise ValueError("again")
+    return tuple(drawn)
+
+
+drawn: list[dict[int, str]] = []
+
+
+def test_parts_with_objects_are_told_apart_by_them(tmp_path: Path) -> None:
+    """Else one would be given what the other had drawn."""
+    first, second = laminar.with_runcontext(root=str(tmp_path), quiet=True).run(starts_parts_in_any_order).result()
+    assert first == second
+
+
+stopped: list[str] = []
+
+
+@env.task
+async def outlives_its_caller() -> None:
+    """Wait until it is cancelled."""
+    try:
+        await asyncio.Event().wait()
+    finally:
+        stopped.append("grandchild")
+
+
+@env.task(retries=laminar.RetryStrategy(1, laminar.Backoff(base=60)))
+async def fails_with_a_child() -> None:
+    """Fail while a child runs, and wait long for the next try."""
+    calls = asyncio.ensure_future(outlives_its_caller())
+    await asyncio.sleep(0)
+    kept.append(calls)
+    raise ValueError("again")
+
+
+kept: list[Any] = []
+
+
+@env.task
+async def gives_up_what_waits(root: str) -> bool:
+    """Cancel a child between its tries."""
+    here = laminar.ctx()
+    assert here is not None
+    call = asyncio.ensure_future(fails_with_a_child())
+    loop = asyncio.get_running_loop()
+    await loop.run_in_executor(None, wait_until_it_waits, root, here.run)
+    call.cancel()
+    await loop.run_in_executor(None, wait_until_recorded, root, here.run)
+    return True
+
+
+def wait_until_it_waits(root: str, run: str) -> None:
+    """Wait until a child is to be tried again."""
+    while not any("to try again" in (action.reason or "") for action in Run.get(run, root).actions()):
+        continue
+
+
+def test_a_child_that_is_given_up_between_its_tries_takes_its_children_along(tmp_path: Path) -> None:
+    """They do not go on until the end of the run."""
+    run = laminar.with_runcontext(root=str(tmp_path), quiet=True).run(gives_up_what_waits, str(tmp_path)).wait()
+    assert run.result() is True
+    assert stopped == ["grandchild"]
+    assert {action.status for action in run.actions() if action.parent} == {"CANCELLED"}

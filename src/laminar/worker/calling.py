@@ -16,6 +16,7 @@ import marshal
 import threading
 import weakref
 
+from laminar.data.canonical import digest
 from laminar.data.serde.failures import revive
 from laminar.errors import ExecutionError, TaskError
 from laminar.wire.messages import Dismiss
@@ -255,7 +256,7 @@ def task_factory(
 
 
 def _label(coroutine: Any) -> bytes:
-    """Say what is started: the function's name, and its arguments as far as they are plain."""
+    """Say what is started: the function's name, and its arguments as far as they can be told apart."""
     code = getattr(coroutine, "cr_code", None)
     frame = getattr(coroutine, "cr_frame", None)
     name = str(getattr(coroutine, "__qualname__", type(coroutine).__qualname__)).encode()
@@ -271,4 +272,11 @@ def _plain(value: Any) -> bytes:
     try:
         return marshal.dumps(value, 2)
     except ValueError:
-        return type(value).__qualname__.encode()
+        try:
+            return digest(value, _name_of_code)
+        except Exception:  # an object of the user's may refuse in its own way
+            return type(value).__qualname__.encode()
+
+
+def _name_of_code(value: Any) -> bytes:
+    return str(getattr(value, "__qualname__", type(value).__qualname__)).encode()
