@@ -13,7 +13,7 @@ import pytest
 
 import laminar
 from laminar import Timeout
-from laminar.exceptions import AttemptKilledError, AttemptTimeoutError
+from laminar.exceptions import AttemptKilledError, AttemptLostError, AttemptTimeoutError, RecursionLimitError
 
 env = laminar.TaskEnvironment("limits")
 gate = threading.Event()
@@ -51,6 +51,26 @@ async def hopeless() -> None:
 async def endless() -> None:
     """Wait for ever."""
     await asyncio.Event().wait()
+
+
+@env.task(timeout=0.2)
+async def blocking() -> None:
+    """Block the event loop, by itself or in a part of it."""
+    while True:
+        time.sleep(0.01)
+
+
+@env.task(timeout=0.2)
+async def blocking_part() -> None:
+    """Block the event loop in a coroutine beside."""
+    await asyncio.gather(blocking.forward(), asyncio.sleep(0))
+
+
+@env.task
+async def beside_blocking() -> str:
+    """Wait for a child that blocks the loop which this task is on too."""
+    await asyncio.gather(blocking())
+    return "never"
 
 
 @env.task(timeout=0.2, retries=1)
@@ -125,6 +145,16 @@ def test_a_time_out_stops_an_attempt_and_another_may_follow() -> None:
     assert result(slow_once) == 2
 
 
+def test_a_task_that_blocks_the_event_loop_is_given_up_at_its_time_out() -> None:
+    with pytest.raises(AttemptTimeoutError, match=r"its time-out of 0\.2 s"):
+        result(blocking_part)
+
+
+def test_a_task_whose_loop_is_blocked_by_its_child_is_told_so() -> None:
+    with pytest.raises(AttemptLostError, match="the event loop was blocked for good by"):
+        result(beside_blocking)
+
+
 def test_an_interruptible_task_whose_place_is_taken_goes_on_elsewhere_without_retries(folder: Path) -> None:
     run = laminar.with_runcontext(executor="process", quiet=True).run(evicted, path=str(folder / "died"), times=3)
     assert run.result() == 4
@@ -146,5 +176,5 @@ def test_parents_that_wait_leave_their_slots_to_their_children(executor: str | N
 
 def test_a_recursion_without_end_is_told_so() -> None:
     run = laminar.with_runcontext(quiet=True).run(forever, depth=0)
-    with pytest.raises(laminar.exceptions.RecursionLimitError, match=r"Task limits\.forever was called 100 calls deep"):
+    with pytest.raises(RecursionLimitError, match=r"Task limits\.forever was called 100 calls deep"):
         run.result()

@@ -246,12 +246,13 @@ def task_factory(
     context: contextvars.Context | None = None,
     **options: Any,
 ) -> asyncio.Task[Any]:
-    """Make an :class:`asyncio.Task` whose code has a path of its own."""
+    """Make an :class:`asyncio.Task` whose code has a path of its own, and bears the name of its attempt."""
     caller = current.get()
     if caller is not None and getattr(coroutine, "cr_code", None) not in _calls:
         path = caller.path_of(coroutine)
         context = contextvars.copy_context() if context is None else context
         context.run(_path.set, path)
+        options.setdefault("name", f"laminar {caller.key}")
     return asyncio.Task(coroutine, loop=loop, context=context, **options)
 
 
