@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -178,3 +180,38 @@ def test_a_recursion_without_end_is_told_so() -> None:
     run = laminar.with_runcontext(quiet=True).run(forever, depth=0)
     with pytest.raises(RecursionLimitError, match=r"Task limits\.forever was called 100 calls deep"):
         run.result()
+
+
+SCRIPT = """
+import asyncio, os, signal, laminar
+
+env = laminar.TaskEnvironment("two")
+
+
+@env.task
+async def quick() -> int:
+    return 1
+
+
+@env.task
+async def asks_to_stop() -> int:
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.Event().wait()
+    return 2
+
+
+if __name__ == "__main__":
+    first = laminar.with_runcontext(quiet=True).run(quick)
+    second = laminar.with_runcontext(quiet=True).run(asks_to_stop)
+    first.wait()
+    try:
+        second.wait()
+    except KeyboardInterrupt:
+        print(second.status, signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+
+
+def test_an_interrupt_stops_every_run_that_goes_on(folder: Path) -> None:
+    (folder / "main.py").write_text(SCRIPT)
+    said = subprocess.run([sys.executable, "main.py"], capture_output=True, text=True, check=True, timeout=60)
+    assert said.stdout == "CANCELLED True\n"

@@ -198,7 +198,7 @@ class Children:
         """Begin a child, unless its result is kept from another run."""
         key = ActionKey(self._run.space, self._run.run, call.id, self._times.get(call.id, 0))
         depth = self._actions.live[parent].waiting.work.depth + 1
-        caller = parent.action.name
+        caller = self._caller(parent)
         if self.take_over(key, caller, call):
             self._answers.append((reply, self.ended(call.id) or Answer(call.id)))
             return None
@@ -241,16 +241,15 @@ class Children:
             self._answers.append((reply, Answer(message.id, message.output)))
             return
         key = ActionKey(self._run.space, self._run.run, message.id, self._times.get(message.id, 0))
+        caller = self._caller(parent)
         now = time.time()
-        entry = Entry(
-            message.id, message.task, parent.action.name, message.output, message.failure, 1, message.started, now
-        )
+        entry = Entry(message.id, message.task, caller, message.output, message.failure, 1, message.started, now)
         self.commit(entry)
         state = State.SUCCEEDED if message.failure is None else State.FAILED
         if message.failure is not None:
             self._times[message.id] = key.index + 1
         self._ledger.call(
-            key, self._actions.epoch, message.task, parent.action.name, message.label, state, None, message.started, now
+            key, self._actions.epoch, message.task, caller, message.label, state, None, message.started, now
         )
         self._answers.append((reply, Answer(message.id, message.output)))
 
@@ -280,6 +279,11 @@ class Children:
                 del self._asked[parent]
                 self._actions.idle(parent, idle=False)
 
+    def _caller(self, key: AttemptKey) -> str:
+        """Name an action as the parent of what it calls: the splits of a layer are parents of their own."""
+        action = key.action
+        return f"{action.name}[{action.index}]" if action.index and not self.owns(action) else action.name
+
     # What ends
 
     def attempt_ended(self, key: AttemptKey, outcome: Outcome, settled: Settled | None) -> None:
@@ -288,13 +292,13 @@ class Children:
         They run on if it is tried again, since it will then ask for them by the same names.
         """
         if outcome in OWN_FAULT:
-            self._failed.forget_below(key.action.name)
+            self._failed.forget_below(self._caller(key))
         for id_ in self._asked.pop(key, ()):
             found = self._open.get(id_)
             if found is not None:
                 self._leave(key, id_, found)
         if settled is not None:
-            self.stop_below(key.action.name)
+            self.stop_below(self._caller(key))
 
     def stop_below(self, parent: str) -> None:
         """Stop the children of an action that has ended for good."""

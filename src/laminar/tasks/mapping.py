@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from laminar.errors import BlockingCallError, TaskError
+from laminar.model.amounts import whole
 from laminar.tasks.task import Task
 from laminar.worker.calling import current
 
@@ -170,12 +171,12 @@ def map(  # noqa: A001 - the field's word
     Args:
         task: The task, or a ``functools.partial`` of it with arguments that are the same for all items.
         *iterables: One for each argument by position; the shortest ends it.
-        concurrency: Calls that are under way at a time; None for as many as there is room for.
+        concurrency: Calls that are under way at a time; None or 0 for as many as there is room for.
         return_exceptions: Whether an exception is a result like others; else the first one, in the order of the items,
             is raised and what is under way is dismissed.
 
     Raises:
-        TaskError: It is no task, there is no iterable, or the concurrency is no whole number from 1.
+        TaskError: It is no task, there is no iterable, or the concurrency is no whole number.
 
     Usage::
 
@@ -192,9 +193,7 @@ def map(  # noqa: A001 - the field's word
         raise TaskError(f"laminar.map expects a task, got {task!r}. Make the function one with @env.task.")
     if not iterables:
         raise TaskError(f"laminar.map({known.name}): expects at least one iterable.")
-    if concurrency is not None and (isinstance(concurrency, bool) or not isinstance(concurrency, int)):
-        raise TaskError(f"laminar.map(concurrency={concurrency!r}): expects a whole number from 1, or None.")
-    if concurrency is not None and concurrency < 0:
-        raise TaskError(f"laminar.map(concurrency={concurrency!r}): expects a whole number from 1, or None.")
+    if concurrency is not None and (not whole(concurrency) or concurrency < 0):
+        raise TaskError(f"laminar.map(concurrency={concurrency!r}): expects a whole number; 0 or None is no limit.")
     calls = (((*args, *items), kwargs) for items in zip(*iterables))  # noqa: B905 - the shortest ends it, as in map()
     return Mapped(known, calls, concurrency or AHEAD, return_exceptions)

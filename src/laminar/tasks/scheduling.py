@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _going: set[Scheduling] = set()
 _lock = threading.Lock()
 _hooked = False
+#: Takes Ctrl-C for all runs that go on, while there are any.
+_signals: Interrupts | None = None
 
 
 class Scheduling:
@@ -37,7 +39,6 @@ class Scheduling:
         self._over = threading.Event()
         self._deliver: Callable[[Event], None] | None = None
         self._interrupted: list[Interrupt] = []
-        self._signals = Interrupts(self._interrupt)
         self.state = State.RUNNING
         self.error: BaseException | None = None
         self._thread = threading.Thread(target=self._drive, name="laminar-run")
@@ -56,11 +57,11 @@ class Scheduling:
         _wait_at_exit()
         with _lock:
             _going.add(self)
-        self._signals.__enter__()
+        _take_signals()
         self._thread.start()
         self._claimed.wait()
         if self.over and self._deliver is None and self.error is not None:
-            self._signals.__exit__()
+            _leave_signals()
             raise self.error
 
     def wait(self) -> None:
@@ -71,8 +72,7 @@ class Scheduling:
         """
         self._over.wait()
         self._thread.join()
-        if threading.current_thread() is threading.main_thread():
-            self._signals.__exit__()
+        _leave_signals()
         if isinstance(self.error, KeyboardInterrupt):
             raise self.error
 
@@ -97,13 +97,36 @@ class Scheduling:
             deliver(interrupt)
         self._claimed.set()
 
-    def _interrupt(self, interrupt: Interrupt) -> None:
-        if self.over and interrupt.signal is not None:
-            raise KeyboardInterrupt
+    def interrupt(self, interrupt: Interrupt) -> None:
+        """Ask the run to stop."""
         if self._deliver is None:
             self._interrupted.append(interrupt)
         else:
             self._deliver(interrupt)
+
+
+def _take_signals() -> None:
+    """Take Ctrl-C, if this is the main thread and no run has done so."""
+    global _signals
+    if _signals is None and threading.current_thread() is threading.main_thread():
+        _signals = Interrupts(_interrupt_all)
+        _signals.__enter__()
+
+
+def _leave_signals() -> None:
+    """Put back what there was for Ctrl-C, if this is the main thread and no run goes on."""
+    global _signals
+    if _signals is not None and not _going and threading.current_thread() is threading.main_thread():
+        _signals.__exit__()
+        _signals = None
+
+
+def _interrupt_all(interrupt: Interrupt) -> None:
+    going = list(_going)
+    if not going:
+        raise KeyboardInterrupt
+    for scheduling in going:
+        scheduling.interrupt(interrupt)
 
 
 def _wait_at_exit() -> None:
