@@ -24,7 +24,7 @@ from laminar.configurations.layers import ForEach, Parameter
 from laminar.configurations.schedulers import Scheduler
 from laminar.data.local import LocalBlobs
 from laminar.errors import UnknownRunError
-from laminar.ledger import sql
+from laminar.ledger import transaction
 
 class PointsFlow(Flow): ...
 
@@ -70,7 +70,7 @@ def point():
         os.kill(os.getpid(), signal.SIGKILL)
     left -= 1
 
-for kind, name in ((LocalBlobs, "write"), (LocalBlobs, "append"), (sql._Transaction, "__exit__")):
+for kind, name in ((LocalBlobs, "write"), (LocalBlobs, "append"), (transaction.Transaction, "__exit__")):
     kill_before_and_after(kind, name)
 
 flow = PointsFlow(

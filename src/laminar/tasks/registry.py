@@ -70,11 +70,6 @@ def find(name: str, module: str, kind: type[NamedT]) -> NamedT:
     return task
 
 
-def modules() -> list[str]:
-    """List the modules that define tasks, in the order in which they did so."""
-    return list(dict.fromkeys(task.module for task in _tasks.values()))
-
-
 def included() -> tuple[str, ...]:
     """List what the code of all environments needs beside Python files: absolute paths and patterns."""
     return tuple(dict.fromkeys(pattern for patterns in _included.values() for pattern in patterns))

@@ -378,7 +378,7 @@ class _Order:
         """Tell other processes where the code of the tasks is; nothing if none will ask."""
         if LOOP in self._executors:
             return source.NOWHERE, EntryRef(LOADER, None)
-        code, found = source.code_of([self._task.module, *registry.modules()])
+        code, found = source.code_of([self._task.module])
         if not found:
             raise TaskError(
                 f"Task {self._task.name} is defined in a notebook, where other processes cannot find it. Put it into a "
