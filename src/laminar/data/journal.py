@@ -111,6 +111,20 @@ class Journal:
                     continue
         return run
 
+    def first(self, id: str) -> Entry | None:  # noqa: A002
+        """Read how an action that no other has called has ended; all others are passed over."""
+        ended, forgotten = f'{{"id": "{id}", '.encode(), f'{{"forget": "{id}"}}'.encode()
+        found: Entry | None = None
+        for line in self.blobs.lines(self.path):
+            if line.startswith(ended):
+                try:
+                    found = _to_entry(json.loads(line))
+                except ValueError:
+                    continue
+            elif line.startswith(forgotten):
+                found = None
+        return found
+
     def read(self) -> tuple[dict[str, Any], dict[str, Entry]]:
         """Read what is noted about the run, and the actions that have ended. A line that is torn does not count.
 

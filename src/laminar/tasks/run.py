@@ -215,7 +215,7 @@ class Run:
 
     def inputs(self) -> dict[str, Any]:
         """Give the arguments that the task was called with."""
-        noted = self._journal.read()[0]
+        noted = self._journal.noted()
         return store.values(self.root).unpack_arguments(bytes.fromhex(noted["inputs"]))
 
     @property
@@ -256,7 +256,7 @@ class Run:
         return Journal(store.blobs(self.root), self.name)
 
     def _ended(self) -> Entry | None:
-        return self._journal.read()[1].get(ROOT)
+        return self._journal.first(ROOT)
 
     def _ledger(self) -> Ledger:
         return Ledger(os.path.join(self.root, LEDGER))

@@ -55,7 +55,7 @@ class Secrecy:
     @property
     def values(self) -> tuple[str, ...]:
         """The values of all of them: a task that asks for none may come by one, in the environment or from another."""
-        return tuple(dict.fromkeys(self._known.values()))
+        return tuple(dict.fromkeys(self._known.values())) if self._known else ()
 
 
 @functools.lru_cache(maxsize=16)
