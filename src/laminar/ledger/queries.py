@@ -4,6 +4,18 @@ from __future__ import annotations
 
 SCHEMA_VERSION = 2
 
+#: What is kept of task calls for later runs.
+RESULTS = """
+CREATE TABLE results (
+    task TEXT NOT NULL, key TEXT NOT NULL, output TEXT NOT NULL, run TEXT NOT NULL, action TEXT NOT NULL,
+    made REAL NOT NULL, parts TEXT NOT NULL,
+    PRIMARY KEY (task, key)
+) WITHOUT ROWID;
+CREATE INDEX results_by_action ON results (run, action);
+CREATE TABLE codes (
+    task TEXT NOT NULL, digest TEXT NOT NULL, parts TEXT NOT NULL, PRIMARY KEY (task, digest)
+) WITHOUT ROWID;
+"""
 #: What an action waited for is over once it starts; what was found out about its result in the cache stays.
 ATTEMPTS_START = """
 CREATE TRIGGER attempts_start AFTER INSERT ON attempts
@@ -49,15 +61,6 @@ CREATE TABLE requests (
     space TEXT NOT NULL, run TEXT NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, time REAL NOT NULL,
     PRIMARY KEY (space, run, kind)
 ) WITHOUT ROWID;
-CREATE TABLE results (
-    task TEXT NOT NULL, key TEXT NOT NULL, output TEXT NOT NULL, run TEXT NOT NULL, action TEXT NOT NULL,
-    made REAL NOT NULL, parts TEXT NOT NULL,
-    PRIMARY KEY (task, key)
-) WITHOUT ROWID;
-CREATE INDEX results_by_action ON results (run, action);
-CREATE TABLE codes (
-    task TEXT NOT NULL, digest TEXT NOT NULL, parts TEXT NOT NULL, PRIMARY KEY (task, digest)
-) WITHOUT ROWID;
 CREATE TRIGGER attempts_final BEFORE UPDATE ON attempts
     WHEN OLD.state IN ('SUCCEEDED', 'FAILED', 'CANCELLED')
     BEGIN SELECT RAISE(ABORT, 'an attempt that has ended does not change'); END;
@@ -68,6 +71,7 @@ CREATE TRIGGER runs_final BEFORE UPDATE ON runs
     WHEN OLD.state IN ('SUCCEEDED', 'FAILED', 'CANCELLED') AND NEW.epoch <= OLD.epoch
     BEGIN SELECT RAISE(ABORT, 'a run that has ended changes only under a new holder'); END;
 """
+    + RESULTS
     + ATTEMPTS_START
 )
 
@@ -78,16 +82,8 @@ DROP TRIGGER attempts_start;
 ALTER TABLE actions ADD COLUMN task TEXT;
 ALTER TABLE actions ADD COLUMN parent TEXT;
 ALTER TABLE actions ADD COLUMN label TEXT;
-CREATE TABLE results (
-    task TEXT NOT NULL, key TEXT NOT NULL, output TEXT NOT NULL, run TEXT NOT NULL, action TEXT NOT NULL,
-    made REAL NOT NULL, parts TEXT NOT NULL,
-    PRIMARY KEY (task, key)
-) WITHOUT ROWID;
-CREATE INDEX results_by_action ON results (run, action);
-CREATE TABLE codes (
-    task TEXT NOT NULL, digest TEXT NOT NULL, parts TEXT NOT NULL, PRIMARY KEY (task, digest)
-) WITHOUT ROWID;
 """
+    + RESULTS
     + ATTEMPTS_START,
 }
 
