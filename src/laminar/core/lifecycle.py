@@ -67,8 +67,8 @@ def backoff(retry: Retry, failures: int, dice: float) -> float:
     return min(base + base * retry.jitter * dice, most)
 
 
-#: How often an interruptible action is tried again because its place was taken from it. One that is killed each time
-#: has another reason to die.
+#: How often an action is tried again because its place was taken from it. One that is killed each time has another
+#: reason to die.
 INTERRUPTIONS = 20
 
 
@@ -80,7 +80,7 @@ def after_failure(
     tries: Tries,
     resources: Resources,
     dice: float,
-    interruptible: bool = False,
+    excused: bool = False,
 ) -> Again | GiveUp:
     """Decide what follows a failed attempt.
 
@@ -91,7 +91,7 @@ def after_failure(
         tries: Failures before this one.
         resources: What the attempt had asked for.
         dice: A random number from 0 to 1.
-        interruptible: Whether its place may be taken from it, which uses up no retry.
+        excused: Whether that end is no fault of the action's, and so uses up no retry.
 
     Returns:
         The decision.
@@ -100,7 +100,7 @@ def after_failure(
         return GiveUp("it was cancelled")
     if final:
         return GiveUp("the error says that no retry can help")
-    if interruptible and outcome in (Outcome.LOST, Outcome.KILLED) and tries.interrupted < INTERRUPTIONS:
+    if excused and tries.interrupted < INTERRUPTIONS:
         count = tries.interrupted + 1
         return Again(
             delay=backoff(retry, count, dice),

@@ -27,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from laminar.engine.contract import Observer, Submission, Work
+    from laminar.engine.contract import Failures, Observer, Submission, Work
     from laminar.engine.desk import Desk
     from laminar.engine.logs import Logs
     from laminar.executors.contract import Session
@@ -98,12 +98,16 @@ class Lane:
         self.queue: list[tuple[int, int, Work]] = []
         self.again: deque[Waiting] = deque()
 
-    def free(self) -> int:
-        """Count the attempts that may start now."""
-        return admission.free_slots(self.busy, self.session.capacity) if self.queue or self.again else 0
-
     def next(self) -> Waiting | None:
-        """Take what starts next; None if nothing waits that is still wanted."""
+        """Take what starts next; None if nothing waits that is still wanted, or no slot is free."""
+        if not (self.queue or self.again) or not self.session.reserve(self.busy):
+            return None
+        found = self._take()
+        if found is None:
+            self.session.release()
+        return found
+
+    def _take(self) -> Waiting | None:
         while self.again:
             waiting = self.again.popleft()
             if not waiting.work.over:
@@ -128,6 +132,7 @@ class Actions:
         dice: Callable[[], float],
         folder: str,
         desk: Desk,
+        failures: Failures,
     ) -> None:
         """Start with none.
 
@@ -140,8 +145,10 @@ class Actions:
             dice: Gives random numbers from 0 to 1.
             folder: For the manifests that attempts hand over.
             desk: Hears attempts outside this process.
+            failures: Makes exceptions of data, and back.
         """
         self.epoch = epoch
+        self.failures = failures
         self._lanes = {name: Lane(session) for name, session in sessions.items()}
         self._ledger = ledger
         self._logs = logs
@@ -236,10 +243,11 @@ class Actions:
         self._wake_delayed()
         for lane in self._lanes.values():
             ready: list[tuple[Live, Request]] = []
-            while lane.free() and (waiting := lane.next()) is not None:
+            while (waiting := lane.next()) is not None:
                 try:
                     ready.append(self._submit(waiting, lane))
                 except Exception as error:
+                    lane.session.release()
                     failed.append(self._unsubmitted(waiting, error))
             if ready and not lane.session.inside:
                 self._ledger.flush()
@@ -395,7 +403,7 @@ class Actions:
         decision = lifecycle.after_failure(
             ended.outcome,
             final=(failure is not None and failure.final) or live.last,
-            interruptible=live.waiting.work.interruptible,
+            excused=ended.outcome in live.waiting.work.excused,
             retry=live.submission.retry,
             tries=waiting.tries,
             resources=live.submission.resources,
@@ -441,7 +449,7 @@ class Actions:
         else:
             failure = ended.manifest.failure if ended.manifest is not None else None
             traceback = failure.traceback if failure is not None else ""
-            error = exception_of(ended, f"{work.title()}, attempt {number}")
+            error = exception_of(ended, f"{work.title()}, attempt {number}", self.failures)
         failed = Failed(
             layer=work.key.name,
             index=work.key.index,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 
 from laminar.data.journal import Entry, Failed
-from laminar.data.serde.failures import describe
 from laminar.errors import RecursionLimitError, RunAbortedError
 from laminar.model.action import Output, Ref
 from laminar.model.ids import ActionKey
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from laminar.data.journal import Journal
     from laminar.data.values import Values
     from laminar.engine.actions import Actions, Settled
-    from laminar.engine.contract import Observer, Work
+    from laminar.engine.contract import Failures, Observer, Work
     from laminar.ledger.rows import CacheRow
     from laminar.ledger.sql import Ledger
     from laminar.model.action import Asked, Failure
@@ -39,12 +38,12 @@ DEPTH = 100
 OWN_FAULT = frozenset({Outcome.RAISED, Outcome.EXITED, Outcome.TIMED_OUT, Outcome.OUT_OF_MEMORY})
 
 
-def refuse(event: Asked) -> None:
+def refuse(event: Asked, failures: Failures) -> None:
     """Answer an attempt that has ended: a thread that it has left behind would wait for ever."""
     if isinstance(event.message, Dismiss):
         return
     error = RunAbortedError("A task was called by an attempt that has ended. Wait for all threads that call tasks.")
-    event.reply(Answer(event.message.id, None, describe(error), "the call"))
+    event.reply(Answer(event.message.id, None, failures.describe(error), "the call"))
 
 
 class Open:
@@ -168,7 +167,7 @@ class Children:
     def asked(self, event: Asked) -> None:
         """Take what an attempt asks; one that lives no more is refused."""
         if event.key not in self._actions.live:
-            refuse(event)
+            refuse(event, self._actions.failures)
             return
         message = event.message
         match message:
@@ -212,7 +211,7 @@ class Children:
                 )
             work = self._work(call, key, depth)
         except Exception as error:
-            self._refuse(key, caller, call, describe(error), reply)
+            self._refuse(key, caller, call, self._actions.failures.describe(error), reply)
             return None
         self._ledger.call(key, self._actions.epoch, call.task, caller, call.label, State.WAITING, self.missed(call))
         self._observer.called(call.task)
@@ -309,7 +308,8 @@ class Children:
 
     def _leave(self, key: AttemptKey, id: str, found: Open) -> None:  # noqa: A002
         """Let go of an attempt that has ended: a thread of it may wait still."""
-        failure = describe(RunAbortedError(f"{found.work.title()} was called by an attempt that has ended."))
+        error = RunAbortedError(f"{found.work.title()} was called by an attempt that has ended.")
+        failure = self._actions.failures.describe(error)
         left = []
         for attempt, reply in found.waiting:
             if attempt == key:
@@ -330,7 +330,8 @@ class Children:
             self._call_again(found)
             return
         if settled.cancelled:
-            failure = describe(RunAbortedError(f"{where} was stopped before it came to an end."))
+            error = RunAbortedError(f"{where} was stopped before it came to an end.")
+            failure = self._actions.failures.describe(error)
             self._answer_all(found, Answer(id_, None, failure, where))
             return
         entry = Entry(
@@ -347,7 +348,7 @@ class Children:
         if settled.failed is not None:
             manifest = settled.manifest
             own = None if manifest is None else manifest.failure
-            entry.failure = describe(settled.failed.error) if own is None else own
+            entry.failure = self._actions.failures.describe(settled.failed.error) if own is None else own
         else:
             assert settled.manifest is not None
             entry.output = settled.manifest.outputs["result"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 from laminar.model.policies import Resources, Retry
+from laminar.model.states import Outcome, State
 from laminar.model.value import Value
 
 TYPE_CHECKING = False
@@ -13,10 +14,21 @@ if TYPE_CHECKING:
     from typing import Any
 
     from laminar.core.plan import Node
-    from laminar.model.action import EntryRef
+    from laminar.model.action import EntryRef, Failure
     from laminar.model.ids import ActionKey
     from laminar.model.placement import Placement
-    from laminar.model.states import State
+
+
+class Failures(Value, frozen=True):
+    """How errors become data and back: where user code runs too by pickle, on a server by their words alone.
+
+    Attributes:
+        describe: Makes data of an exception.
+        revive: Makes an exception of data, given the name of what raised it, for people.
+    """
+
+    describe: Callable[[BaseException], Failure]
+    revive: Callable[[Failure, str], BaseException]
 
 
 class Submission(Value, frozen=True, hot=True):
@@ -103,7 +115,7 @@ class Work(ABC):
         depth: How deep below the first actions of the run it was called; what is deeper starts first.
         max_queued: Seconds that an attempt may wait for its place; None for no limit.
         deadline: Seconds that it may take in all; None for no limit.
-        interruptible: Whether its place may be taken from it, which uses up no retry.
+        excused: Ends of attempts that use up no retry, since they are no fault of the action's.
         begun: How many attempts of it have started.
         over: Whether nothing of it starts any more: it has ended, or nobody needs it.
         unready: Why an attempt of it could not be made ready, where :meth:`submit` raises.
@@ -113,7 +125,7 @@ class Work(ABC):
         "begun",
         "deadline",
         "depth",
-        "interruptible",
+        "excused",
         "key",
         "label",
         "lane",
@@ -132,7 +144,7 @@ class Work(ABC):
         self.depth = depth
         self.max_queued: float | None = None
         self.deadline: float | None = None
-        self.interruptible = False
+        self.excused: frozenset[Outcome] = frozenset()
         self.begun = 0
         self.over = False
 
@@ -156,6 +168,10 @@ class Work(ABC):
     @abstractmethod
     def settled(self) -> None:
         """Hear that there will be no more attempts."""
+
+
+#: Ends of attempts whose place was taken from them.
+INTERRUPTED = frozenset({Outcome.LOST, Outcome.KILLED})
 
 
 class Failed(Value, frozen=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from laminar.data.serde.failures import revive
 from laminar.errors import (
     AttemptError,
     AttemptExitedError,
@@ -16,21 +15,23 @@ from laminar.model.states import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from laminar.engine.contract import Failures
     from laminar.model.action import Ended
 
 
-def exception_of(ended: Ended, where: str) -> BaseException:
+def exception_of(ended: Ended, where: str, failures: Failures) -> BaseException:
     """Make the exception for an attempt that failed.
 
     Args:
         ended: How it ended.
         where: Name of the layer and split, for people.
+        failures: Makes exceptions of data.
 
     Returns:
         The user's own exception with the remote traceback in its notes, or one of laminar's for an end without one.
     """
     if ended.manifest is not None and ended.manifest.failure is not None:
-        return revive(ended.manifest.failure, where)
+        return failures.revive(ended.manifest.failure, where)
     if ended.error is not None:
         ended.error.add_note(f"It was to run {where}.")
         return ended.error

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from laminar.data.journal import Entry
-from laminar.data.serde.failures import describe, revive
 from laminar.engine.contract import Failed
 from laminar.engine.driver import Driver
 from laminar.model.states import State
@@ -102,8 +101,9 @@ class TaskRun(Driver):
 
     def _fail(self, settled: Settled, failed: Failed, entry: Entry) -> None:
         own = None if settled.manifest is None else settled.manifest.failure
-        entry.failure = describe(failed.error) if own is None else own
-        error = failed.error if own is None else revive(own, failed.where)
+        failures = self.parts.actions.failures
+        entry.failure = failures.describe(failed.error) if own is None else own
+        error = failed.error if own is None else failures.revive(own, failed.where)
         self.failures.append(failed.replace(error=error))
         reason = f"{failed.where}: {type(failed.error).__name__}: {failed.error}"[:500]
         parts = self.parts

@@ -120,6 +120,19 @@ class Session(ABC):
     def stop(self, key: AttemptKey, grace: float) -> None:
         """Stop an attempt and all that it started: ask, and after ``grace`` seconds kill. Its end is delivered."""
 
+    def reserve(self, busy: int) -> bool:
+        """Take a slot for an attempt that is about to start, if one is free.
+
+        A place that several runs share tells those that it had to refuse of a free slot by :class:`SessionReady`.
+
+        Args:
+            busy: Attempts of this run that hold one.
+        """
+        return busy < self.capacity
+
+    def release(self) -> None:  # noqa: B027 - most have counted nothing
+        """Give a slot back for which nothing has started."""
+
     def idle(self, key: AttemptKey, *, idle: bool) -> None:  # noqa: B027 - most have no places to leave
         """Hear that an attempt only waits for actions that it has called, or goes on; its place is for others then."""
 

@@ -15,6 +15,7 @@ from laminar.data.serde.failures import describe
 from laminar.data.serde.failures import revive as exception_of
 from laminar.engine.actions import Actions
 from laminar.engine.children import Children, refuse
+from laminar.engine.contract import Failures
 from laminar.engine.desk import Desk
 from laminar.engine.driver import Parts
 from laminar.engine.leases import Heartbeat
@@ -59,6 +60,8 @@ LOGS = "logs"
 GLANCE = 0.1
 #: Begins what an error says about how to go on.
 RESUME = "Resume with: "
+#: User code runs here too, so its exceptions are made again.
+FAILURES = Failures(describe, exception_of)
 
 
 class Order(Value, frozen=True):
@@ -296,16 +299,16 @@ class _Run:
 
     def _parts(self, sessions: dict[str, Session], folder: str, desk: Desk) -> Parts:
         """Put together what the driver works with."""
-        order, ledger = self._order, self._state.ledger
-        logs = Logs(self._state.logs, self._observer)
-        actions = Actions(self._epoch, sessions, ledger, logs, self._observer, random.random, folder, desk)
+        order, ledger, observer = self._order, self._state.ledger, self._observer
+        logs = Logs(self._state.logs, observer)
+        actions = Actions(self._epoch, sessions, ledger, logs, observer, random.random, folder, desk, FAILURES)
         journal = Journal(order.blobs, order.run)
         first = ActionKey(order.space, order.run, "")
         ended = journal.read()[1] if order.resume else {}
         making = order.calls or calls.Late(order.executors, order.values)
-        children = Children(first, actions, journal, order.values, ledger, self._observer, making.work, ended)
+        children = Children(first, actions, journal, order.values, ledger, observer, making.work, ended)
         children.grace = order.grace
-        return Parts(order.space, order.run, actions, children, ledger, logs, self._observer)
+        return Parts(order.space, order.run, actions, children, ledger, logs, observer)
 
     def _folder(self) -> str:
         """Give the folder for what attempts and this scheduler hand each other."""
@@ -375,7 +378,7 @@ class _Run:
             while True:
                 event = self._events.get_nowait()
                 if isinstance(event, Asked):
-                    refuse(event)
+                    refuse(event, FAILURES)
 
     def _end_in_error(self, error: BaseException) -> None:
         """Record that the run could not go on; what cannot be recorded is said in the error's notes."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 
-from laminar.engine.contract import Submission, Work
+from laminar.engine.contract import INTERRUPTED, Submission, Work
 from laminar.model.action import EntryRef
 from laminar.model.placement import WORKDIR, Placement
 from laminar.runs.calls import Calls
@@ -104,7 +104,7 @@ class TaskWork(Work):
             self.max_queued = settings.timeout.max_queued_time
             self.deadline = settings.timeout.deadline
         if settings.interruptible:
-            self.interruptible = True
+            self.excused = INTERRUPTED
 
     def title(self) -> str:
         """Name it for people."""
