@@ -51,6 +51,68 @@ class ServerError(LaminarError):
     """A server is asked for that cannot be used."""
 
 
+class ServerNotReachableError(ServerError):
+    """There is no server at an address, or it does not answer."""
+
+
+class UploadRefusedError(ServerError):
+    """Bytes were not taken: there are too many of them, or they are not what was announced."""
+
+
+class DigestMismatchError(UploadRefusedError):
+    """Bytes that arrived are not those that were announced."""
+
+
+class RequestError(ServerError):
+    """A request is not what the server can answer; the message names the place.
+
+    Attributes:
+        status: Status of the answer, such as 400 or 405.
+    """
+
+    status: int = 400
+
+
+class AuthenticationError(ServerError):
+    """A token is missing, unknown, over or revoked."""
+
+
+class PermissionDeniedError(ServerError):
+    """A token does not allow what was asked for."""
+
+
+class UnknownProjectError(ServerError):
+    """No project of that name is known."""
+
+
+class UnknownEntityError(ServerError):
+    """No task or flow of that name or version is deployed."""
+
+
+class UnknownTokenError(ServerError):
+    """No token of that id is known."""
+
+
+class VersionConflictError(ServerError):
+    """A version is deployed already, with other content."""
+
+
+class StaleAttemptError(ServerError):
+    """An attempt that has ended, or was replaced by another, asked for something."""
+
+
+class RateLimitError(ServerError):
+    """Too many requests came in too short a time."""
+
+
+class ServerBusyError(ServerError):
+    """The server is stopping, or waits for its database; the same request can succeed later."""
+
+
+class ServerFailedError(ServerError):
+    """The server made a mistake; its log says which, under the id of the request."""
+
+
 class ExecutionError(LaminarError):
     """A run could not be carried out or carried on."""
 

@@ -1,0 +1,1 @@
+"""The client of a server: requests, and what is made of them."""
