@@ -9,7 +9,7 @@ import pytest
 
 from laminar import Secret
 from laminar.exceptions import SecretError, SecretNotFoundError
-from laminar.runs.secrets import resolve
+from laminar.host.secrets import resolve
 
 VALUE = "correct horse"
 

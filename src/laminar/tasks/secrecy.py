@@ -6,7 +6,7 @@ import contextlib
 import functools
 
 from laminar.errors import SecretError
-from laminar.runs import secrets
+from laminar.host import secrets
 from laminar.tasks import registry
 from laminar.tasks.mounting import mounted
 from laminar.tasks.task import Task
