@@ -68,9 +68,11 @@ class RequestError(ServerError):
 
     Attributes:
         status: Status of the answer, such as 400 or 405.
+        allowed: The methods that a path has, where another was used.
     """
 
     status: int = 400
+    allowed: tuple[str, ...] = ()
 
 
 class AuthenticationError(ServerError):
@@ -258,7 +260,15 @@ class CorruptBlobError(DataError):
 
 
 class LedgerError(LaminarError):
-    """The ledger cannot be opened, or is of a newer schema."""
+    """The ledger cannot be opened, read or written."""
+
+
+class NewerSchemaError(LedgerError):
+    """The ledger was made by a newer laminar, whose tables this one does not know."""
+
+
+class StaleEpochError(LedgerError):
+    """Something was to be written for a run that another server has taken since."""
 
 
 class NonRecoverableError(LaminarError):

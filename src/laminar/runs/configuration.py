@@ -160,7 +160,7 @@ def init_from_config(
     file = _find() if path is None else os.fspath(path)
     if file is None:
         return _install({}, None, {"task.project": project, "task.domain": domain})
-    from laminar.runs.configuration_file import read  # the parser of YAML takes 30 ms
+    from laminar.host.configuration_file import read  # the parser of YAML takes 30 ms
 
     return _install(read(file, KEYS), file, {"task.project": project, "task.domain": domain})
 

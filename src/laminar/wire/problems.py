@@ -79,7 +79,10 @@ def problem_of(error: errors.LaminarError, request: str = "") -> Problem:
 
 def error_of(problem: Problem) -> errors.LaminarError:
     """Make the error that a problem tells of: of the same class, or a ``ServerError`` if that is not known here."""
-    return _kinds().get(problem.type, errors.ServerError)(problem.detail)
+    error = _kinds().get(problem.type, errors.ServerError)(problem.detail)
+    if isinstance(error, errors.RequestError):
+        error.status = problem.status
+    return error
 
 
 @functools.cache

@@ -1,0 +1,1 @@
+"""The server: its HTTP face, and what drives runs behind it."""

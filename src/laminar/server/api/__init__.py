@@ -1,0 +1,1 @@
+"""What answers requests, by resource: each handler checks, calls one function, and answers."""

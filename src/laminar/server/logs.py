@@ -1,0 +1,78 @@
+"""The server's log: a line for each request and each event, JSON for machines and plain text for people."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TextIO
+
+log = logging.getLogger("laminar.server")
+
+
+def write_to(stream: TextIO, form: str) -> None:
+    """Write the log to a stream, and that of the libraries beneath from warnings on.
+
+    Args:
+        stream: Where to.
+        form: ``json``, ``plain``, or ``auto``: plain in a terminal.
+    """
+    plain = form == "plain" or (form == "auto" and stream.isatty())
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(_Plain() if plain else _Json())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    log.setLevel(logging.INFO)
+
+
+def event(message: str, **fields: Any) -> None:
+    """Log that something happened."""
+    log.info(message, extra={"fields": fields})
+
+
+def mistake(message: str, error: BaseException, **fields: Any) -> None:
+    """Log a mistake of the server, with its traceback."""
+    log.error(message, exc_info=error, extra={"fields": fields})
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    found: dict[str, Any] = getattr(record, "fields", {})
+    return found
+
+
+class _Json(logging.Formatter):
+    """One object on each line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(record.created))}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+            **_fields(record),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+class _Plain(logging.Formatter):
+    """The time, what happened, and what else is known; nothing of a request can break a line or steer a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+        parts = (f"{name}={_shown(value)}" for name, value in _fields(record).items())
+        text = " ".join((clock, _printable(record.getMessage()), *parts))
+        return f"{text}\n{self.formatException(record.exc_info)}" if record.exc_info else text
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return json.dumps(text) if not text.isprintable() or " " in text or not text else text
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else json.dumps(text)

@@ -1,0 +1,38 @@
+"""What a running server has, as handlers find it."""
+
+from __future__ import annotations
+
+from laminar.model.value import Value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from laminar.server.identity import Identity
+    from laminar.server.metrics import Metrics
+    from laminar.server.settings import Settings
+    from laminar.server.signing import Signer
+    from laminar.server.stopping import Stopping
+    from laminar.server.tokens import Tokens
+
+
+class Services(Value, frozen=True):
+    """What a running server has.
+
+    Attributes:
+        settings: How it was started.
+        signer: Makes and reads signed claims.
+        tokens: The tokens of people and programs.
+        metrics: What is counted.
+        stopping: Tells those who wait that the server stops.
+        lives: Tells whether an agent or an attempt is still one that may ask.
+        unwell: Says why the server cannot do its work, if so; empty if it can.
+    """
+
+    settings: Settings
+    signer: Signer
+    tokens: Tokens
+    metrics: Metrics
+    stopping: Stopping
+    lives: Callable[[Identity], bool] = lambda _: False
+    unwell: Callable[[], str] = lambda: ""

@@ -1,0 +1,33 @@
+"""Answers about the server itself."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Health(msgspec.Struct, kw_only=True, frozen=True):
+    """How the server is.
+
+    Attributes:
+        status: ``ok``, or ``unwell`` if it cannot do its work.
+        version: Its version of laminar.
+        detail: Why it is unwell.
+    """
+
+    status: str
+    version: str
+    detail: str = ""
+
+
+class Me(msgspec.Struct, kw_only=True, frozen=True):
+    """Who asks, as the server sees it.
+
+    Attributes:
+        name: The name of its token; ``local`` without one.
+        role: What it may do.
+        version: The server's version of laminar.
+    """
+
+    name: str
+    role: str
+    version: str
