@@ -15,10 +15,12 @@ import tarfile
 import zlib
 from base64 import b64encode
 from contextlib import suppress
+from io import BytesIO
 
 from laminar.errors import BundleError, nearest
 from laminar.model.code import Code
 from laminar.model.value import Value
+from laminar.packaging import record
 from laminar.packaging.contents import CHUNK, Contents, Piece
 from laminar.packaging.ignored import LeftOut, Walk
 from laminar.packaging.modules import Search
@@ -40,7 +42,7 @@ class File(Value, frozen=True):
 
     Attributes:
         path: Where it is in the bundle, with ``/`` between the parts.
-        source: Where it was read on this machine.
+        source: Where it was read on this machine; empty if laminar has made it.
         size: How many bytes it has.
         executable: Whether its owner may execute it.
         hexdigest: SHA-256 of its bytes, in hexadecimal.
@@ -71,7 +73,7 @@ class Bundle:
         self.files = [file for file, _ in files]
         self.left_out: list[LeftOut] = []
         self.size = contents.size
-        self.digest = "" if style == "none" else _digest(self.files)
+        self.digest = "" if style == "none" and not files else _digest(self.files)
         self._pieces = [piece for _, piece in files]
         self._contents = contents
         self._mapped = mapped
@@ -223,12 +225,12 @@ class _Mapped(Value, frozen=True):
 class _Layout:
     """Which folder is the project, and where in the bundle everything goes."""
 
-    def __init__(self, code: Code, search: Search) -> None:
+    def __init__(self, code: Code, search: Search, recorded: bool) -> None:
         self._code = code
         self._search = search
         self.root = _project(code, search)
         roots = [module.root for module in search.modules if not _is_below(module.root, self.root)]
-        known = [folder for folder in search.folders if folder in roots]
+        known = [] if recorded else [folder for folder in search.folders if folder in roots]
         self._others = {root: f"{OTHERS}/{n}" for n, root in enumerate(dict.fromkeys([*known, *roots]))}
 
     def modules(self) -> Iterator[tuple[str, str]]:
@@ -258,6 +260,25 @@ class _Layout:
             program=program if program in held else None,
             cwd=cwd if cwd is not None and cwd in folders else "",
         )
+
+    def recorded(self, style: str) -> bytes:
+        """Say how the code is loaded in words that depend on the project's content alone.
+
+        The path has what modules were found by, and nothing else. Where only these travel, each is found by one folder
+        alone, and the order says nothing.
+        """
+        used = {module.root for module in self._search.modules}
+        if style == "none":
+            used -= set(self._others)
+        path = [folder for root in self._roots() if root in used and (folder := self.folder(root)) is not None]
+        start = self._search.start
+        program = None if start is None else self._inside(start.file)
+        code = self._code.replace(
+            script=self._script(),
+            path=tuple(path if style == "all" else sorted(path)),
+            argv=(program or "",),
+        )
+        return record.written(code, in_image=style == "none")
 
     def in_image(self) -> _Mapped:
         """Map the code for an image that holds the project, and other folders where they are here."""
@@ -312,7 +333,7 @@ def _folders_above(path: str) -> Iterator[str]:
         yield path
 
 
-def gather(code: Code, style: str = "loaded_modules", limits: Limits = LIMITS) -> Bundle:
+def gather(code: Code, style: str = "loaded_modules", limits: Limits = LIMITS, *, recorded: bool = False) -> Bundle:
     """Read the files of the user's code.
 
     Args:
@@ -321,13 +342,14 @@ def gather(code: Code, style: str = "loaded_modules", limits: Limits = LIMITS) -
             ``"all"``: also every other file of the project that is not ignored; ``"none"``: nothing, for images that
             hold the code.
         limits: How much it may be.
+        recorded: Whether a file of the bundle says how its code is loaded; see :mod:`laminar.packaging.record`.
 
     Raises:
         BundleError: A module has no file, a file cannot be read, or it is too much.
     """
     if style not in STYLES:
         raise BundleError(f"There is no copy style {style!r}.{nearest(style, STYLES)}")
-    layout = _Layout(code, Search(code))
+    layout = _Layout(code, Search(code), recorded)
     chosen: dict[str, str] = {}
     left_out: list[LeftOut] = []
     if style == "all":
@@ -336,8 +358,9 @@ def gather(code: Code, style: str = "loaded_modules", limits: Limits = LIMITS) -
         chosen.update(layout.modules())
         for pattern in code.include:
             chosen.update(_included(pattern, layout.root, code.cwd))
+    made = {record.PATH: layout.recorded(style)} if recorded else {}
     contents = Contents()
-    files = _read(chosen, layout.root, contents, limits)
+    files = _read(chosen, made, layout.root, contents, limits)
     bundle = Bundle(style, files, contents, layout.in_image() if style == "none" else layout.mapped(chosen))
     bundle.left_out = [one for one in left_out if one.path not in chosen]
     return bundle
@@ -380,14 +403,16 @@ def _walk(code: Code, root: str, chosen: dict[str, str], limits: Limits) -> list
     return walk.left_out
 
 
-def _read(chosen: dict[str, str], root: str, contents: Contents, limits: Limits) -> list[tuple[File, Piece]]:
+def _read(
+    chosen: dict[str, str], made: dict[str, bytes], root: str, contents: Contents, limits: Limits
+) -> list[tuple[File, Piece]]:
     names = Names(limits)
     files = []
-    for path in sorted(chosen, key=os.fsencode):
-        source = chosen[path]
+    for path in sorted({**chosen, **made}, key=os.fsencode):
+        source = "" if path in made else chosen[path]
         if (refused := names.refusal(path)) is not None:
             raise BundleError(f"{source} cannot travel: it {refused}. Rename it, or name it in .laminarignore.")
-        executable, piece = _take(source, contents)
+        executable, piece = _take(source, contents) if source else (False, contents.take(BytesIO(made[path])))
         files.append((File(path, source, piece.size, executable, piece.hexdigest), piece))
         if contents.size > limits.size or len(files) > limits.files:
             sizes = {file.path: file.size for file, _ in files}
