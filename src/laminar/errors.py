@@ -180,9 +180,11 @@ class RemoteError(AttemptError):
 
     Attributes:
         type_name: Qualified name of the exception's type.
+        failure: The exception as data, where this process hands it on.
     """
 
     type_name: str = ""
+    failure: object = None
 
 
 class EngineError(ExecutionError):

@@ -69,7 +69,7 @@ def make(root: Path) -> FillFlow:
 
 def sound(path: Path) -> bool:
     ledger = Ledger(str(path), create=False)
-    rows = ledger._connection.execute("PRAGMA integrity_check").fetchall()
+    rows = ledger.database.read("PRAGMA integrity_check")
     ledger.close()
     return rows == [("ok",)]
 

@@ -58,9 +58,8 @@ def test_a_beat_that_cannot_be_written_is_missed_and_the_next_one_comes(
 ) -> None:
     monkeypatch.setattr(leases, "BEAT", 0.01)
     epoch = ledger.claim("Flow", "run", processes.identity(), None, resume=False)
-    ledger._connection.execute(
-        "CREATE TRIGGER refuse BEFORE UPDATE OF lease ON runs BEGIN SELECT RAISE(ABORT, 'not now'); END"
-    )
+    refuse = "CREATE TRIGGER refuse BEFORE UPDATE OF lease ON runs BEGIN SELECT RAISE(ABORT, 'not now'); END"
+    ledger.database.transact(lambda connection: connection.define(refuse))
     told: queue.SimpleQueue[Interrupt] = queue.SimpleQueue()
     before = lease_of(ledger)
     beats = 0
@@ -75,7 +74,7 @@ def test_a_beat_that_cannot_be_written_is_missed_and_the_next_one_comes(
     with Heartbeat(ledger.path, "Flow", "run", epoch, told.put):
         while beats < 3:
             continue
-        ledger._connection.execute("DROP TRIGGER refuse")
+        ledger.database.transact(lambda connection: connection.define("DROP TRIGGER refuse"))
         while lease_of(ledger) == before:
             continue
     assert told.empty()

@@ -14,9 +14,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from laminar.errors import LedgerError, RunHeldError
+from laminar.errors import LedgerError, NewerSchemaError, RunHeldError
 from laminar.host import processes
-from laminar.ledger import queries
+from laminar.ledger import tables
 from laminar.ledger.sql import MEMORY, Ledger
 from laminar.model.ids import ActionKey, AttemptKey
 from laminar.model.states import State
@@ -99,10 +99,12 @@ def test_a_ledger_is_not_made_by_who_only_reads(path: str) -> None:
 def test_a_ledger_of_a_newer_laminar_is_refused_and_left_as_it_is(path: str) -> None:
     Ledger(path).close()
     with sqlite3.connect(path) as other:
-        other.execute(f"PRAGMA user_version = {queries.SCHEMA_VERSION + 1}")
+        other.execute(f"PRAGMA user_version = {tables.COMPONENT.version + 1}")
     other.close()
     before = Path(path).read_bytes()
-    with pytest.raises(LedgerError, match=rf"{path} has schema {queries.SCHEMA_VERSION + 1}; this laminar knows"):
+    with pytest.raises(
+        NewerSchemaError, match=rf"{path} has schema {tables.COMPONENT.version + 1} of 'ledger'; this laminar knows"
+    ):
         Ledger(path)
     assert Path(path).read_bytes() == before
 

@@ -224,3 +224,23 @@ class EventRow(Value, frozen=True):
     name: str | None
     index: int | None
     detail: str
+
+
+class FeedRow(Value, frozen=True):
+    """Something that happened, for who follows a run.
+
+    Attributes:
+        sequence: Its number: greater than that of all that happened before in the run.
+        time: When.
+        kind: What kind of thing: the state of a ``run``, a ``group``, an ``action`` or an ``attempt``, or another.
+        name: To which layer or action, if to one.
+        index: To which split, if to one.
+        detail: What: JSON for a state, else words.
+    """
+
+    sequence: int
+    time: float
+    kind: str
+    name: str | None
+    index: int | None
+    detail: str

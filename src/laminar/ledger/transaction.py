@@ -1,4 +1,4 @@
-"""Transactions of the ledger."""
+"""Transactions of SQLite."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Transaction:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
         except apsw.Error as error:
-            raise self._refused(error) from error
+            raise refused(self._path, error) from error
 
     def __exit__(self, _: object, raised: BaseException | None, __: object) -> None:
         """Commit, or roll back after an error.
@@ -43,10 +43,17 @@ class Transaction:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
         if isinstance(raised, apsw.Error):
-            raise self._refused(raised) from raised
+            raise refused(self._path, raised) from raised
 
-    def _refused(self, error: apsw.Error) -> LedgerError:
-        return LedgerError(f"The ledger at {self._path} cannot be written: {error}.{room(self._path, error)}")
+
+def refused(path: str, error: apsw.Error) -> LedgerError:
+    """Say that SQLite has refused to write.
+
+    Args:
+        path: The file.
+        error: What SQLite has raised.
+    """
+    return LedgerError(f"The ledger at {path} cannot be written: {error}.{room(path, error)}")
 
 
 def room(path: str, error: Exception) -> str:

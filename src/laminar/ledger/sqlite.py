@@ -1,0 +1,266 @@
+"""SQLite: a file in WAL mode, or memory.
+
+``synchronous=NORMAL`` survives the death of any process; a power cut may cost the last transactions, never the file.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+
+import apsw
+
+from laminar.errors import LedgerError
+from laminar.ledger.database import Connection, Database
+from laminar.ledger.transaction import Transaction, refused, room
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from laminar.ledger.database import Row, T, Values
+
+MEMORY = ":memory:"
+BUSY_MILLISECONDS = 60_000
+#: How many transactions are written in one go at most.
+TOGETHER = 100
+#: The component whose version SQLite itself keeps in the head of the file; the others have rows in a table.
+LEDGER = "ledger"
+
+HAS_COMPONENTS = "SELECT count(*) FROM sqlite_master WHERE name = 'components'"
+MAKE_COMPONENTS = """
+CREATE TABLE IF NOT EXISTS components (name TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID
+"""
+FIND_COMPONENT = "SELECT version FROM components WHERE name = ?"
+PUT_COMPONENT = """
+INSERT INTO components (name, version) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET version = excluded.version
+"""
+
+
+class Sqlite(Database):
+    """A database with one connection, which one thread at a time uses: for runs on this machine, and for memory."""
+
+    dialect = "sqlite"
+
+    def __init__(self, path: str = MEMORY, *, create: bool = True) -> None:
+        """Open the database.
+
+        Args:
+            path: The file, or ``":memory:"``.
+            create: Whether to make it if it is not there.
+
+        Raises:
+            LedgerError: It is not there, or cannot be opened.
+        """
+        self.name = path
+        self._alone = threading.RLock()
+        if not create and path != MEMORY and not os.path.exists(path):
+            raise LedgerError(
+                f"There is no ledger at {path}: no run was recorded there. Name the folder of the runs with --root."
+            )
+        try:
+            if path != MEMORY:
+                os.makedirs(os.path.dirname(path), exist_ok=True)
+            self._raw = _opened(path)
+            self._connection = _Connection(self._raw)
+            if path != MEMORY and self._connection.version(LEDGER) == 0:
+                _write_ahead(self._raw)
+            self._raw.execute("PRAGMA synchronous = NORMAL")
+        except (apsw.Error, OSError) as error:
+            raise LedgerError(f"The ledger at {path} cannot be opened: {error}.{room(path, error)}") from error
+
+    def read(self, query: str, values: Values = ()) -> list[Row]:
+        """Carry out one statement that changes nothing."""
+        with self._alone:
+            return _read(self._raw, self.name, query, values)
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """Do work in one transaction."""
+        with self._alone, Transaction(self._raw, self.name):
+            return work(self._connection)
+
+    def version(self, component: str) -> int:
+        """Tell the version of a component's tables; 0 if they are not there."""
+        with self._alone:
+            return self._connection.version(component)
+
+    def stamp(self) -> int:
+        """Give a number that changes when another connection has written."""
+        return int(self.read("PRAGMA data_version")[0][0])
+
+    def close(self) -> None:
+        """Close the connection."""
+        with self._alone:
+            self._raw.close()
+
+
+class SharedSqlite(Database):
+    """A file with one connection that writes, and as many that read as there are readers: for a server.
+
+    Transactions queue up while one is written. Whoever gets the pen next writes all that wait, as one transaction of
+    the file, and each in a savepoint of its own: one that fails takes no other with it.
+    """
+
+    dialect = "sqlite"
+
+    def __init__(self, path: str) -> None:
+        """Open the database.
+
+        Args:
+            path: The file.
+
+        Raises:
+            LedgerError: It cannot be opened.
+        """
+        self._writer = Sqlite(path)
+        self.name = path
+        self._pen = threading.Lock()
+        self._waiting: deque[_Turn] = deque()
+        self._readers: list[apsw.Connection] = []
+
+    def read(self, query: str, values: Values = ()) -> list[Row]:
+        """Carry out one statement that changes nothing, without waiting for who writes."""
+        try:
+            reader = self._readers.pop()
+        except IndexError:
+            reader = self._reader()
+        try:
+            return _read(reader, self.name, query, values)
+        finally:
+            self._readers.append(reader)
+
+    def _reader(self) -> apsw.Connection:
+        try:
+            reader = _opened(self.name)
+            reader.execute("PRAGMA query_only = ON")
+        except apsw.Error as error:
+            raise LedgerError(f"The ledger at {self.name} cannot be opened: {error}.") from error
+        return reader
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """Do work in one transaction, which may be written together with those of other threads."""
+        turn = _Turn(work)
+        self._waiting.append(turn)
+        while not turn.over:
+            with self._pen:
+                if not turn.over:
+                    self._write()
+        if turn.error is not None:
+            raise turn.error
+        return turn.result  # type: ignore[no-any-return]
+
+    def _write(self) -> None:
+        turns = [self._waiting.popleft() for _ in range(min(len(self._waiting), TOGETHER))]
+        try:
+            self._writer.transact(lambda connection: _carry_out(turns, connection, self.name))
+        except BaseException as error:  # the file refuses, or its writer was interrupted: nothing of it counts
+            for turn in turns:
+                turn.error = error
+            if not isinstance(error, LedgerError):
+                raise
+        finally:
+            for turn in turns:
+                turn.over = True
+
+    def version(self, component: str) -> int:
+        """Tell the version of a component's tables; 0 if they are not there."""
+        return self._writer.version(component)
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._pen:
+            self._writer.close()
+            while self._readers:
+                self._readers.pop().close()
+
+
+class _Turn:
+    """A transaction that waits to be written, and what came of it."""
+
+    def __init__(self, work: Callable[[Connection], Any]) -> None:
+        self.work = work
+        self.over = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+
+def _carry_out(turns: list[_Turn], connection: Connection, path: str) -> None:
+    for turn in turns:
+        connection.execute("SAVEPOINT turn")
+        try:
+            turn.result = turn.work(connection)
+        except Exception as error:
+            connection.execute("ROLLBACK TO turn")  # raises if SQLite has given up the whole transaction
+            turn.error = error
+            if isinstance(error, apsw.Error):
+                turn.error = refused(path, error)
+                turn.error.__cause__ = error
+        connection.execute("RELEASE turn")
+
+
+class _Connection(Connection):
+    """A transaction on a connection of SQLite's."""
+
+    def __init__(self, raw: apsw.Connection) -> None:
+        self._raw = raw
+
+    @property
+    def changed(self) -> int:  # type: ignore[override]
+        return int(self._raw.changes())
+
+    def execute(self, query: str, values: Values = ()) -> list[Row]:
+        return self._raw.execute(query, values).fetchall()
+
+    def executemany(self, query: str, rows: Iterable[Row]) -> None:
+        self._raw.executemany(query, rows)
+
+    def define(self, statements: str) -> None:
+        self._raw.execute(statements)
+
+    def lock(self, *what: str) -> None:
+        """Hold nothing: there is one writer at a time."""
+
+    def version(self, component: str) -> int:
+        if component == LEDGER:
+            return int(self.execute("PRAGMA user_version")[0][0])
+        if self.execute(HAS_COMPONENTS) == [(0,)]:
+            return 0
+        rows = self.execute(FIND_COMPONENT, (component,))
+        return int(rows[0][0]) if rows else 0
+
+    def set_version(self, component: str, version: int) -> None:
+        if component == LEDGER:
+            self.execute(f"PRAGMA user_version = {version:d}")
+        else:
+            self.execute(MAKE_COMPONENTS)
+            self.execute(PUT_COMPONENT, (component, version))
+
+
+def _opened(path: str) -> apsw.Connection:
+    raw = apsw.Connection(path)
+    raw.set_busy_timeout(BUSY_MILLISECONDS)
+    return raw
+
+
+def _read(raw: apsw.Connection, path: str, query: str, values: Values) -> list[Row]:
+    try:
+        return raw.execute(query, values).fetchall()
+    except apsw.Error as error:
+        raise LedgerError(f"The ledger at {path} cannot be read: {error}.") from error
+
+
+def _write_ahead(raw: apsw.Connection) -> None:
+    """Turn on the write-ahead log. For this, SQLite gives up at once where others are about to do the same."""
+    deadline = time.monotonic() + BUSY_MILLISECONDS / 1000
+    while True:
+        try:
+            raw.execute("PRAGMA journal_mode = WAL")
+        except apsw.BusyError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
