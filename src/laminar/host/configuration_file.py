@@ -11,20 +11,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-TAGS = {str: "tag:yaml.org,2002:str", int: "tag:yaml.org,2002:int"}
+TAGS = {str: "tag:yaml.org,2002:str", int: "tag:yaml.org,2002:int", bool: "tag:yaml.org,2002:bool"}
 NULL = "tag:yaml.org,2002:null"
 EXPECTED = {
     str: "expects text; put quotes around it if it looks like something else",
     int: "expects a whole number",
+    bool: "expects true or false",
 }
+TRUE = ("true", "yes", "on")
 
 
-def read(path: str, keys: Mapping[str, type]) -> dict[str, str | int]:
+def read(path: str, keys: Mapping[str, type], other: str) -> dict[str, str | int]:
     """Read a file.
 
     Args:
         path: The file: sections, with a key and a value on each line.
         keys: The keys that are known, as ``section.key``, each with the type of its value.
+        other: How to name another file, where this one is for something else.
 
     Returns:
         The values by their keys; those without a value are left out.
@@ -34,7 +37,7 @@ def read(path: str, keys: Mapping[str, type]) -> dict[str, str | int]:
     """
     found: dict[str, str | int] = {}
     seen: dict[str, int] = {}
-    for name, node, line in _pairs(path, _parsed(path), keys):
+    for name, node, line in _pairs(path, _parsed(path), keys, other):
         where = f"{path}:{line}: {name}"
         if name not in keys:
             raise ConfigurationError(f"{where} is unknown.{nearest(name, keys)}")
@@ -61,7 +64,7 @@ def _parsed(path: str) -> Any:
         raise ConfigurationError(f"{path}{line}: this is no YAML: {problem}.") from None
 
 
-def _pairs(path: str, root: Any, keys: Mapping[str, type]) -> Iterator[tuple[str, Any, int]]:
+def _pairs(path: str, root: Any, keys: Mapping[str, type], other: str) -> Iterator[tuple[str, Any, int]]:
     """Give each ``section.key``, its value and its line."""
     sections = sorted({key.partition(".")[0] for key in keys})
     if root is None or root.tag == NULL:
@@ -71,7 +74,7 @@ def _pairs(path: str, root: Any, keys: Mapping[str, type]) -> Iterator[tuple[str
         if section.value not in sections:
             raise ConfigurationError(
                 f"{path}:{line}: the section {section.value!r} is unknown.{nearest(str(section.value), sections)} "
-                "If this file is not laminar's, say which is: laminar.init_from_config(path)."
+                f"If this file is not meant, say which is: {other}."
             )
         if body.tag != NULL:
             for key, value in _mapping(path, body, f"keys of {section.value}"):
@@ -91,6 +94,8 @@ def _value(node: Any, kind: type, where: str) -> str | int:
         raise ConfigurationError(f"{where} {EXPECTED[kind]}, got {shown}.")
     if kind is str:
         return value
+    if kind is bool:
+        return value.lower() in TRUE
     try:
         return int(value.replace("_", ""))
     except ValueError:

@@ -162,7 +162,9 @@ def init_from_config(
         return _install({}, None, {"task.project": project, "task.domain": domain})
     from laminar.host.configuration_file import read  # the parser of YAML takes 30 ms
 
-    return _install(read(file, KEYS), file, {"task.project": project, "task.domain": domain})
+    return _install(
+        read(file, KEYS, "laminar.init_from_config(path)"), file, {"task.project": project, "task.domain": domain}
+    )
 
 
 def _find() -> str | None:

@@ -34,6 +34,8 @@ class Settings(Value, frozen=True):
         concurrency: How many attempts run at a time; 0 for one for each core.
         auth: Whether everybody needs a token.
         names: Names of hosts by which the server is called, separated by commas; addresses need not be among them.
+        workers: Addresses for agents in containers, such as that of Docker's bridge, separated by commas; whoever
+            comes there needs a token, with or without ``auth``.
         log: Form of the log.
         grace: Seconds that requests under way have when the server stops.
         connections: How many there can be at a time.
@@ -50,6 +52,7 @@ class Settings(Value, frozen=True):
     concurrency: int = 0
     auth: bool = False
     names: str = ""
+    workers: str = ""
     log: str = "auto"
     grace: int = 10
     connections: int = 1000
@@ -124,7 +127,7 @@ def _written(file: str | None) -> dict[str, Setting]:
         return {}
     from laminar.host.configuration_file import read  # the parser of YAML takes 30 ms
 
-    return {key.partition(".")[2]: value for key, value in read(file, _keys()).items()}
+    return {key.partition(".")[2]: value for key, value in read(file, _keys(), "laminar serve --config FILE").items()}
 
 
 def _keys() -> dict[str, type]:
