@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     class TokenTable(Protocol):
         """Where tokens are kept."""
 
-        def add(self, row: TokenRow) -> None:
+        def add(self, row: TokenRow, /) -> None:
             """Keep a token."""
 
-        def find(self, id: str) -> TokenRow | None:  # noqa: A002 - it is one
+        def find(self, token: str, /) -> TokenRow | None:
             """Look for a token."""
 
         def all(self) -> list[TokenRow]:
             """List all, the oldest first."""
 
-        def revoke(self, id: str, at: float) -> bool:  # noqa: A002 - it is one
+        def revoke(self, token: str, at: float, /) -> bool:
             """Let a token count no more; False if there is none of that id, or it is revoked."""
 
-        def used(self, id: str, at: float) -> None:  # noqa: A002 - it is one
+        def used(self, token: str, at: float, /) -> None:
             """Write down when a token was last used."""
 
 
@@ -86,17 +86,17 @@ class Tokens:
         """List all tokens."""
         return self._table.all()
 
-    def revoke(self, id: str) -> TokenRow:  # noqa: A002 - it is one
+    def revoke(self, token: str) -> TokenRow:
         """Let a token count no more; one that was revoked stays so.
 
         Raises:
             UnknownTokenError: There is none of that id.
         """
-        self._table.revoke(id, self._now())
-        self._read.pop(id, None)
-        row = self._table.find(id)
+        self._table.revoke(token, self._now())
+        self._read.pop(token, None)
+        row = self._table.find(token)
         if row is None:
-            raise UnknownTokenError(f"There is no token {id!r}. laminar token list shows those that exist.")
+            raise UnknownTokenError(f"There is no token {token!r}. laminar token list shows those that exist.")
         return row
 
     def authenticate(self, text: str) -> Identity:
@@ -105,8 +105,8 @@ class Tokens:
         Raises:
             AuthenticationError: It is none, or counts no more.
         """
-        id, _, secret = text.removeprefix(PREFIX).partition("_")  # noqa: A001 - it is one
-        row = self._row(id)
+        token, _, secret = text.removeprefix(PREFIX).partition("_")
+        row = self._row(token)
         genuine = hmac.compare_digest(_digest(secret), NOBODY if row is None else row.digest)
         if row is None or not genuine:
             raise AuthenticationError("The token is unknown here. Ask who runs the server for one.")
@@ -117,10 +117,10 @@ class Tokens:
         self._note(row)
         return Identity(row.name, Role(row.role))
 
-    def _row(self, id: str) -> TokenRow | None:  # noqa: A002 - it is one
-        read, row = self._read.get(id, (0.0, None))
+    def _row(self, token: str) -> TokenRow | None:
+        read, row = self._read.get(token, (0.0, None))
         if row is None or self._now() - read >= FRESH:
-            row = self._table.find(id)
+            row = self._table.find(token)
             self._keep(row)
         return row
 
