@@ -20,6 +20,7 @@ from laminar.errors import (
     UploadRefusedError,
 )
 from laminar.wire import problems
+from laminar.wire.paths import API
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from laminar.client.events import Event
     from laminar.client.transport import Answer
 
-API = "/api/v1"
 JSON = "application/json"
 REPEATABLE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 ABSENT = 404

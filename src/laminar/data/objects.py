@@ -126,6 +126,22 @@ class ObjectBlobs(Blobs):
         what = f"{verb}{amount} at {self.where(path)}"
         return StorageError(f"Could not {what}: {_reason(error)} See that address, bucket and credentials are right.")
 
+    def signed(self, method: str, path: str, seconds: float) -> str:
+        """Give an address at which a blob can be fetched or sent by who has no credentials.
+
+        Args:
+            method: ``GET`` or ``PUT``.
+            path: Name of the blob.
+            seconds: How long the address counts.
+
+        Raises:
+            StorageError: There is nothing to sign with.
+        """
+        from datetime import timedelta  # loaded by the client anyway
+
+        with self._asking("sign", path) as (obstore, store):
+            return str(obstore.sign(store, method, path, timedelta(seconds=seconds)))
+
     def prepare(self) -> None:
         """See that the bucket can be written.
 

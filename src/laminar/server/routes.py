@@ -9,6 +9,7 @@ import msgspec
 
 from laminar.model.value import Value
 from laminar.server.identity import Role
+from laminar.wire.paths import API
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 
     Handler: TypeAlias = Callable[["Asked"], Awaitable[msgspec.Struct | Response | None]]
 
-#: What all paths begin with.
-BASE = "/api/v1"
 KIB, MIB = 1024, 1024 * 1024
 
 
@@ -84,7 +83,7 @@ class Route(Value, frozen=True):
     @property
     def full(self) -> str:
         """The whole path."""
-        return f"{BASE}{self.path}"
+        return f"{API}{self.path}"
 
     def validate(self) -> None:
         """See that the route is whole."""

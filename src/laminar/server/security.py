@@ -12,7 +12,9 @@ from laminar.server.identity import Identity, Role
 from laminar.server.limits import Limits
 from laminar.server.problems import refusal
 from laminar.server.settings import loopback
+from laminar.server.signing import STORE
 from laminar.server.tokens import PREFIX
+from laminar.wire.paths import SIGNATURE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 OWN = ("localhost", "host.docker.internal", "host.containers.internal")
 STRANGER = Identity("nobody", Role.PUBLIC)
 LOCAL = Identity("local", Role.ADMIN)
-#: Parameter of the query that carries a signature, and what that is made for.
-SIGNATURE, STORE = "signature", "store"
 
 
 class Security:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from laminar.server.settings import Settings
     from laminar.server.signing import Signer
     from laminar.server.stopping import Stopping
+    from laminar.server.store import Store
     from laminar.server.tokens import Tokens
 
 
@@ -22,6 +23,7 @@ class Services(Value, frozen=True):
     Attributes:
         settings: How it was started.
         signer: Makes and reads signed claims.
+        store: All content.
         tokens: The tokens of people and programs.
         metrics: What is counted.
         stopping: Tells those who wait that the server stops.
@@ -31,6 +33,7 @@ class Services(Value, frozen=True):
 
     settings: Settings
     signer: Signer
+    store: Store
     tokens: Tokens
     metrics: Metrics
     stopping: Stopping

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 #: Holds the key for several servers that share a database.
 VARIABLE = "LAMINAR_SIGNING_KEY"
 FILE = "signing.key"
+#: What the claims of an address in the store are for.
+STORE = "store"
 #: Bytes of a key that is made here, and of the shortest that is taken.
 LENGTH, SHORTEST = 32, 16
 #: Characters of the longest text that is looked at.

@@ -36,7 +36,7 @@ STATUSES: dict[type[BaseException], int] = {
     errors.ConfigurationError: 422,
     errors.RateLimitError: 429,
     errors.ServerBusyError: 503,
-    errors.StorageError: 503,
+    errors.StorageError: 507,
 }
 
 

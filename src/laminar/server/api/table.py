@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from laminar.server.api import health, tokens
+from laminar.server.api import health, store, tokens, uploads
 
-ROUTES = (*health.ROUTES, *tokens.ROUTES)
+ROUTES = (*health.ROUTES, *store.ROUTES, *tokens.ROUTES, *uploads.ROUTES)
