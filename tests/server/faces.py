@@ -131,8 +131,10 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def services(settings: Settings, **others: Any) -> Services:
-    """Make the parts that the face needs."""
+    """Make the parts that the face itself needs; what handlers of other rooms use is not there."""
     parts: dict[str, Any] = {
+        **{name: None for name in Services.fields__ if name not in Services.defaults__},
+        "settings": settings,
         "signer": Signer(b"k" * 32),
         "tokens": Tokens(Table()),
         "metrics": Metrics(),
@@ -140,7 +142,7 @@ def services(settings: Settings, **others: Any) -> Services:
         "lives": lambda identity: identity.claims.get("run") != "ended",
         **others,
     }
-    return Services(settings=settings, **parts)
+    return Services(**parts)
 
 
 @contextlib.contextmanager

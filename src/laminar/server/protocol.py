@@ -40,6 +40,12 @@ class Connection(H11Protocol):
         elif self._slow is None and not self.transport.is_closing():
             self._wait()
 
+    def on_response_complete(self) -> None:
+        """Begin to wait again, if part of another head has come already."""
+        super().on_response_complete()
+        if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0] and self._slow is None:
+            self._wait()
+
     def _wait(self) -> None:
         self._slow = self.loop.call_later(HEAD_SECONDS, self._give_up)
 
