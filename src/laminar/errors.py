@@ -47,6 +47,10 @@ class BlockingCallError(TaskError, RuntimeError):
     """Something that waits was called without ``await`` where an event loop runs."""
 
 
+class DeploymentError(LaminarError):
+    """Something cannot be deployed as it is; nothing was sent."""
+
+
 class ServerError(LaminarError):
     """A server is asked for that cannot be used."""
 

@@ -23,10 +23,11 @@ from laminar.worker.assignment import Reached
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, ClassVar, TypeVar, overload
 
     from laminar.flows.layer import NamedLayer
+    from laminar.model.triggers import Trigger
 
     LayerT = TypeVar("LayerT", bound=Layer)
 
@@ -52,13 +53,25 @@ class Flow:
             flow()
     """
 
+    #: What describes a flow as what can be deployed; by name, as it is loaded by who deploys.
+    __laminar_deployable__: ClassVar[str] = "laminar.flows.deploying:deployable"
+
     _own: ClassVar[dict[str, Registration]]
+    _triggers: ClassVar[tuple[Trigger, ...]] = ()
     _merged: ClassVar[tuple[int, Mapping[str, Registration]]]
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Begin an empty registry that also shows the layers of the base classes."""
+    def __init_subclass__(cls, *, triggers: Trigger | Sequence[Trigger] = (), **kwargs: Any) -> None:
+        """Begin an empty registry that also shows the layers of the base classes.
+
+        Args:
+            triggers: What starts the flow by itself, once it is deployed: ``class Train(Flow, triggers=[…])``. They
+                are not inherited.
+            **kwargs: For base classes of the user's own.
+        """
         super().__init_subclass__(**kwargs)
         cls._own = {}
+        given: Any = triggers
+        cls._triggers = tuple(given) if isinstance(given, (list, tuple)) else (given,)
         cls._merged = (0, {})
         for hook in (hook for found in hooks.collect(cls).values() for hook in found):
             if hasattr(Flow, hook.__name__):

@@ -46,6 +46,9 @@ class TaskEnvironment:
         async def load(path: str) -> list[str]: ...
     """
 
+    #: What describes an environment as what can be deployed; by name, as it is loaded by who deploys.
+    __laminar_deployable__ = "laminar.tasks.deploying:deployable"
+
     def __init__(
         self,
         name: str,
@@ -88,7 +91,7 @@ class TaskEnvironment:
         frame = sys._getframe(1)
         while frame.f_back is not None and frame.f_code.co_filename == __file__:
             frame = frame.f_back
-        registry.claim(name, frame.f_code.co_filename, frame.f_lineno, self.include)
+        registry.claim(name, self, frame.f_code.co_filename, frame.f_lineno, self.include)
 
     if TYPE_CHECKING:
 

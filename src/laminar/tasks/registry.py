@@ -9,7 +9,7 @@ from laminar.errors import TaskError, nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol, TypeVar
+    from typing import Any, Protocol, TypeVar
 
     class Named(Protocol):
         """Something that is found by its name."""
@@ -22,13 +22,15 @@ if TYPE_CHECKING:
 _environments: dict[str, tuple[str, int]] = {}
 _tasks: dict[str, Named] = {}
 _included: dict[str, tuple[str, ...]] = {}
+_owners: dict[str, Any] = {}
 
 
-def claim(name: str, file: str, line: int, include: tuple[str, ...]) -> None:
+def claim(name: str, owner: Any, file: str, line: int, include: tuple[str, ...]) -> None:
     """Take the name of an environment. A file that is executed again takes its own names again.
 
     Args:
         name: The name.
+        owner: The environment.
         file: The file that defines it.
         line: In which line.
         include: What its code needs beside Python files, relative to the file.
@@ -44,6 +46,7 @@ def claim(name: str, file: str, line: int, include: tuple[str, ...]) -> None:
             "Tasks are found by that name; give one of them another."
         )
     _environments[name] = (file, line)
+    _owners[name] = owner
     _included[name] = tuple(os.path.join(os.path.dirname(os.path.abspath(file)), pattern) for pattern in include)
 
 
@@ -70,9 +73,15 @@ def find(name: str, module: str, kind: type[NamedT]) -> NamedT:
     return task
 
 
-def included() -> tuple[str, ...]:
-    """List what the code of all environments needs beside Python files: absolute paths and patterns."""
-    return tuple(dict.fromkeys(pattern for patterns in _included.values() for pattern in patterns))
+def owner(environment: str) -> Any:
+    """Give an environment by its name."""
+    return _owners[environment]
+
+
+def included(environment: str | None = None) -> tuple[str, ...]:
+    """List what the code of one environment, or of all, needs beside Python files: absolute paths and patterns."""
+    of = _included.values() if environment is None else (_included[environment],)
+    return tuple(dict.fromkeys(pattern for patterns in of for pattern in patterns))
 
 
 def names() -> list[str]:

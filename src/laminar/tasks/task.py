@@ -53,6 +53,9 @@ class Task(Generic[P, R]):
         is_async: Whether the function is a coroutine function.
     """
 
+    #: What describes the environment of a task as what can be deployed; by name, as it is loaded by who deploys.
+    __laminar_deployable__ = "laminar.tasks.deploying:of_task"
+
     def __init__(
         self,
         environment: str,
@@ -221,7 +224,7 @@ class Task(Generic[P, R]):
         cache = self.settings.cache
         if cache.behavior == "disable":
             return None
-        version = self._version(cache)
+        version = self.version()
         parts = {"interface": version.interface, "code": version.code}
         for name, value in arguments.items():
             if name not in cache.ignored_inputs:
@@ -233,8 +236,14 @@ class Task(Generic[P, R]):
         key = digest((self.name, *parts.items()), _no_code).hex()
         return CacheKey(key, parts, version.parts, read)
 
-    def _version(self, cache: Cache) -> _Version:
-        known: _Version | None = self.__dict__.get("_known_version")
+    def version(self) -> Version:
+        """Give what stands for its code in the key of a cached result.
+
+        Raises:
+            TaskError: The cache ignores a parameter that the task does not have.
+        """
+        cache = self.settings.cache
+        known: Version | None = self.__dict__.get("_known_version")
         if known is None:
             unknown = [name for name in cache.ignored_inputs if name not in self.interface.names]
             if unknown:
@@ -271,21 +280,28 @@ class Task(Generic[P, R]):
         return _found, (self.name, self.module, pickle.dumps(dict(self._levels[2])) if self._levels[2] else b"")
 
 
-class _Version:
-    """What stands for a task's code in a cache key."""
+class Version:
+    """What stands for a task's code in a cache key.
+
+    Attributes:
+        interface: Digest of what it takes and gives.
+        code: Digest of its code, or its version by hand.
+        parts: Of what the code is made; empty for a version by hand.
+    """
 
     def __init__(self, interface: str, code: str, parts: Mapping[str, str]) -> None:
+        """Take the attributes."""
         self.interface = interface
         self.code = code
         self.parts = parts
 
 
-def _version(task: Task[Any, Any], cache: Cache) -> _Version:
+def _version(task: Task[Any, Any], cache: Cache) -> Version:
     interface = task.interface.digest()
     if cache.behavior == "override" or cache.version_override is not None:
-        return _Version(interface, f"version {cache.version_override}", {})
+        return Version(interface, f"version {cache.version_override}", {})
     code = fingerprints.code_of(task.function)
-    return _Version(interface, code.digest, code.parts)
+    return Version(interface, code.digest, code.parts)
 
 
 def _no_code(value: object) -> bytes:

@@ -48,8 +48,8 @@ class DeployRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
         kind: Which of them.
         name: Name of the environment, or of the flow.
         version: Its version.
-        content: SHA-256 of the specifications and the bundle; what one version stands for never changes.
-        bundle: MD5 of the bundle in Base64; None where the code is in the images.
+        content: SHA-256 of the specifications and of the bundle's files; what one version stands for never changes.
+        bundle: MD5 of the bundle in Base64.
         entities: Its tasks; or the flow first, and then its layers.
         description: What it is for.
     """
@@ -58,7 +58,7 @@ class DeployRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
     name: EntityName
     version: Version
     content: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
-    bundle: ContentMd5 | None = None
+    bundle: ContentMd5
     entities: Annotated[tuple[EntitySpec, ...], Meta(min_length=1, max_length=10_000)]
     description: str = ""
 
@@ -70,14 +70,14 @@ class EntityView(Struct, kw_only=True, frozen=True):
         space: Project and domain, ``"<project>/<domain>"``.
         spec: What it is.
         version: Its version.
-        bundle: MD5 of its bundle in Base64; None where the code is in the image.
+        bundle: MD5 of its bundle in Base64.
         created: When it was deployed, in seconds since the epoch.
     """
 
     space: str
     spec: EntitySpec
     version: str
-    bundle: str | None
+    bundle: str
     created: float
 
 
@@ -112,8 +112,8 @@ class DeploymentView(Struct, kw_only=True, frozen=True):
         kind: Which of them.
         name: Name of the environment, or of the flow.
         version: Its version.
-        content: SHA-256 of the specifications and the bundle.
-        bundle: MD5 of the bundle in Base64; None where the code is in the images.
+        content: SHA-256 of the specifications and of the bundle's files.
+        bundle: MD5 of the bundle in Base64.
         entities: Names of its tasks; or of the flow, and then of its layers.
         description: What it is for.
         created: When it was deployed, in seconds since the epoch.
@@ -126,7 +126,7 @@ class DeploymentView(Struct, kw_only=True, frozen=True):
     name: str
     version: str
     content: str
-    bundle: str | None = None
+    bundle: str
     entities: tuple[str, ...] = ()
     description: str = ""
     created: float

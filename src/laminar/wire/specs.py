@@ -8,7 +8,7 @@ time are seconds, and None stands for no limit.
 from __future__ import annotations
 
 import datetime  # loaded by msgspec already
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from laminar.model.amounts import Duration
 
-TASK, FLOW, LAYER = "task", "flow", "layer"
+TASK: Final = "task"
+FLOW: Final = "flow"
+LAYER: Final = "layer"
 Kind: TypeAlias = Literal["task", "flow", "layer"]
 
 #: Name of a task (``etl.load``), a flow (``Train``), or a layer (``Train.Shards``).
