@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 import laminar
-from laminar.data.journal import Entry, Journal
+from laminar.data.journal import Journal
 from laminar.engine.desk import Desk
 from laminar.exceptions import AttemptTimeoutError
 from laminar.host import sockets
 from laminar.model.action import Failure
+from laminar.model.entries import Entry
 from laminar.model.ids import ActionKey, AttemptKey
 from laminar.tasks import store
 from laminar.tasks.run import Run

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import time
 
-from laminar.data.journal import Entry, Failed
 from laminar.errors import RecursionLimitError, RunAbortedError
 from laminar.model.action import Output, Ref
+from laminar.model.entries import Entry, Failed
 from laminar.model.ids import ActionKey
 from laminar.model.states import Outcome, State
 from laminar.wire.messages import Answer, Call, Checkpoint, Dismiss, Recall

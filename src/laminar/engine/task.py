@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from laminar.data.journal import Entry
 from laminar.engine.contract import Failed
 from laminar.engine.driver import Driver
+from laminar.model.entries import Entry
 from laminar.model.states import State
 
 TYPE_CHECKING = False

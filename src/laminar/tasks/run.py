@@ -21,8 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from laminar.data.journal import Entry
     from laminar.ledger.rows import ActionRow, RunRow
+    from laminar.model.entries import Entry
     from laminar.tasks.scheduling import Scheduling
 
 #: Seconds between looks at a run that another process drives.

@@ -23,8 +23,9 @@ import acting
 import random_programs
 
 import laminar
-from laminar.data.journal import Entry, Journal
+from laminar.data.journal import Journal
 from laminar.data.local import LocalBlobs
+from laminar.model.entries import Entry
 from laminar.tasks import running  # noqa: F401 - loaded late by laminar.run, so before the first fork
 from laminar.worker import calling
 
