@@ -75,7 +75,8 @@ class Surroundings:
         scope = exchange.scope
         seconds = time.perf_counter() - exchange.begun
         status = exchange.status or 499  # the caller left before there was an answer
-        self._services.metrics.answered(scope["method"], scope.get(ROUTE, "none"), status, seconds)
+        route = scope.get(ROUTE, "")
+        self._services.metrics.answered(scope["method"] if route else "none", route or "none", status, seconds)
         logs.event(
             "request",
             request=exchange.id,

@@ -29,7 +29,7 @@ class Metrics:
         )
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request; what is in no route counts as one, lest strangers fill the memory with names."""
+        """Count a request; names that strangers make up are not among the labels, lest they fill the memory."""
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(route).observe(seconds)
 
