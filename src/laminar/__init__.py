@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from laminar.runs.configuration import current_project as current_project
     from laminar.runs.configuration import init as init
     from laminar.runs.configuration import init_from_config as init_from_config
+    from laminar.runs.deploying import Deployment as Deployment
+    from laminar.runs.deploying import deploy as deploy
     from laminar.tasks.context import ctx as ctx
     from laminar.tasks.environment import TaskEnvironment as TaskEnvironment
     from laminar.tasks.files import Dir as Dir
@@ -55,6 +57,7 @@ _HOMES = {
     "Backoff": "laminar.model.policies",
     "Cache": "laminar.model.policies",
     "Cron": "laminar.model.triggers",
+    "Deployment": "laminar.runs.deploying",
     "Dir": "laminar.tasks.files",
     "Execution": "laminar.flows.execution",
     "File": "laminar.tasks.files",
@@ -77,6 +80,7 @@ _HOMES = {
     "ctx": "laminar.tasks.context",
     "current_domain": "laminar.runs.configuration",
     "current_project": "laminar.runs.configuration",
+    "deploy": "laminar.runs.deploying",
     "group": "laminar.tasks.group",
     "init": "laminar.runs.configuration",
     "init_from_config": "laminar.runs.configuration",
@@ -93,6 +97,7 @@ __all__ = [
     "Backoff",
     "Cache",
     "Cron",
+    "Deployment",
     "Dir",
     "Execution",
     "File",
@@ -116,6 +121,7 @@ __all__ = [
     "ctx",
     "current_domain",
     "current_project",
+    "deploy",
     "group",
     "init",
     "init_from_config",

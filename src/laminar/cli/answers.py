@@ -11,14 +11,12 @@ import time
 import click
 
 from laminar.cli import options
-from laminar.console import words
+from laminar.console import tables, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
-
-GAP = "  "
 
 
 def aside(output: str) -> contextlib.AbstractContextManager[object]:
@@ -51,11 +49,8 @@ def line(text: str) -> None:
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Answer a table; in a terminal the last column is cut where the line ends."""
-    cells = [list(headers), *([words.clean(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(headers))]
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for row in cells:
-        text = GAP.join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    for text in tables.laid_out(headers, rows):
         click.echo(text if room is None or len(text) <= room else f"{text[: room - 1]}…")
 
 

@@ -12,6 +12,7 @@ from laminar.console import words
 from laminar.errors import (
     CodeLoadError,
     ConfigurationError,
+    DeploymentError,
     FlowError,
     LaminarError,
     LedgerError,
@@ -32,6 +33,7 @@ MISUSES = (
     FlowError,
     TaskError,
     ConfigurationError,
+    DeploymentError,
     SecretError,
     CodeLoadError,
     UnknownRunError,

@@ -13,6 +13,7 @@ import click
 from laminar.cli import endings, options
 from laminar.cli.aborting import abort
 from laminar.cli.building import build
+from laminar.cli.deploying import deploy
 from laminar.cli.explaining import why
 from laminar.cli.looking import get
 from laminar.cli.printed import logs
@@ -29,7 +30,7 @@ def program() -> None:
     """
 
 
-for command in (run, resume, get, why, logs, abort, graph, build):
+for command in (run, resume, get, why, logs, abort, graph, build, deploy):
     program.add_command(command)
 
 

@@ -52,7 +52,11 @@ def _quiet(context: click.Context, option: click.Parameter, wanted: bool) -> Non
 
 def common(command: CommandT) -> CommandT:
     """Add the options that every command has."""
-    command = click.version_option(__version__, prog_name="laminar", message="%(prog)s %(version)s")(command)
+    return quiet(click.version_option(__version__, prog_name="laminar", message="%(prog)s %(version)s")(command))
+
+
+def quiet(command: CommandT) -> CommandT:
+    """Add the option that leaves out what is no answer."""
     return click.option(
         "-q",
         "--quiet",

@@ -26,8 +26,10 @@ class Me(msgspec.Struct, kw_only=True, frozen=True):
         name: The name of its token; ``local`` without one.
         role: What it may do.
         version: The server's version of laminar.
+        executor: Where it runs tasks: ``process`` or ``docker``.
     """
 
     name: str
     role: str
     version: str
+    executor: str

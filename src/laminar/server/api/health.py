@@ -33,7 +33,8 @@ async def description(asked: Asked) -> Response:
 
 async def me(asked: Asked) -> Me:
     """Say who asks."""
-    return Me(name=asked.identity.name, role=asked.identity.role.value, version=VERSION)
+    executor = asked.services.settings.executor
+    return Me(name=asked.identity.name, role=asked.identity.role.value, version=VERSION, executor=executor)
 
 
 ROUTES = (
