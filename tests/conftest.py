@@ -9,6 +9,7 @@ import pytest
 
 import engines
 import moto_process
+import postgres as postgres_cluster
 
 
 @pytest.fixture(scope="session")
@@ -90,6 +91,22 @@ def shared_s3(
     log = str(tmp_path_factory.mktemp("moto") / "log")
     with moto_process.serving(log, gateway if local else "127.0.0.1") as address:
         yield address, address if local else address.replace("127.0.0.1", "host.docker.internal")
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[postgres_cluster.Cluster | None]:
+    """A PostgreSQL of this session's own; None where it is not installed."""
+    with postgres_cluster.running() as found:
+        yield found
+
+
+@pytest.fixture
+def postgres(cluster: postgres_cluster.Cluster | None, needs: Callable[[object, str], None]) -> Iterator[str]:
+    """URL of an empty database of PostgreSQL's."""
+    needs(cluster, "PostgreSQL: see .ci/packages")
+    url = cluster.database()
+    yield url
+    cluster.drop(url)
 
 
 @pytest.hookimpl(optionalhook=True)

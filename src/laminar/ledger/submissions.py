@@ -1,0 +1,303 @@
+"""The runs of a server: asked for, taken by one server at a time, listed."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from laminar.errors import RunExistsError
+from laminar.ledger import feed, queries
+from laminar.ledger.server_rows import ClaimableRow, Submission, SubmissionRow
+from laminar.model.states import State
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from laminar.ledger.database import Connection, Database, Row
+
+#: The kind of request that asks for the end of a run.
+ABORT = "abort"
+
+ADD_SUBMISSION = """
+INSERT INTO submissions
+    (space, run, kind, entity, version, state, created, author, labels, request, rerun_of, fired_by)
+VALUES (?, ?, ?, ?, ?, 'WAITING', ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
+"""
+ADD_LABEL = "INSERT INTO labels (space, label, created, run) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+ADD_RUN = """
+INSERT INTO runs (space, run, state, epoch, host, place, pid, pid_started, lease, started)
+VALUES (?, ?, 'WAITING', 0, '', 'server', 0, '', 0, ?)
+"""
+SELECT_SUBMISSIONS = """
+SELECT s.space, s.run, s.kind, s.entity, s.version, s.created, s.author, s.labels, s.request, s.rerun_of, s.fired_by,
+    r.state, r.epoch, r.host, CASE WHEN r.epoch > 0 THEN r.started END, r.ended, r.error
+FROM submissions s JOIN runs r ON r.space = s.space AND r.run = s.run
+"""
+FIND_SUBMISSION = SELECT_SUBMISSIONS + "WHERE s.space = ? AND s.run = ?"
+FIND_WAITING = """
+SELECT space, run, epoch FROM runs WHERE state = 'WAITING' AND place = 'server' ORDER BY started LIMIT ?
+"""
+FIND_ABANDONED = """
+SELECT space, run, epoch FROM runs WHERE state = 'RUNNING' AND place = 'server' AND lease < unixepoch('subsec')
+ORDER BY lease LIMIT ?
+"""
+CLAIM_SUBMISSION = """
+UPDATE runs SET state = 'RUNNING', epoch = epoch + 1, host = :server, lease = unixepoch('subsec') + :seconds,
+    started = CASE WHEN epoch = 0 THEN :now ELSE started END, ended = NULL, error = NULL
+WHERE space = :space AND run = :run AND place = 'server'
+    AND (state = 'WAITING' OR state = 'RUNNING' AND lease < unixepoch('subsec'))
+RETURNING epoch
+"""
+PUT_SERVER = """
+INSERT INTO servers (name, url, seen) VALUES (?, ?, unixepoch('subsec'))
+ON CONFLICT (name) DO UPDATE SET url = excluded.url, seen = excluded.seen
+"""
+EXTEND_LEASES = """
+UPDATE runs SET lease = unixepoch('subsec') + ? WHERE host = ? AND place = 'server' AND state = 'RUNNING'
+RETURNING space, run, epoch
+"""
+RELEASE_RUNS = "UPDATE runs SET lease = 0, host = '' WHERE host = ? AND place = 'server' AND state = 'RUNNING'"
+FIND_HOLDER = """
+SELECT v.url FROM runs r JOIN servers v ON v.name = r.host
+WHERE r.space = ? AND r.run = ? AND r.state = 'RUNNING' AND r.lease >= unixepoch('subsec')
+"""
+LIST_REQUESTS = """
+SELECT q.space, q.run, q.reason FROM runs r JOIN requests q ON q.space = r.space AND q.run = r.run
+WHERE r.host = ? AND r.place = 'server' AND r.state = 'RUNNING' AND q.kind = ? ORDER BY q.time
+"""
+WITHDRAW_RUN = """
+UPDATE runs SET state = 'CANCELLED', ended = ?, error = ?
+WHERE space = ? AND run = ? AND place = 'server' AND state = 'WAITING'
+"""
+REOPEN_RUN = """
+UPDATE runs SET state = 'WAITING', epoch = epoch + 1, host = '', lease = 0, ended = NULL, error = NULL
+WHERE space = ? AND run = ? AND place = 'server' AND state IN ('FAILED', 'CANCELLED')
+"""
+
+#: Which runs a list has, by the name of the filter; a label is found in a table of its own.
+FILTERS = {
+    "state": "s.state = :state",
+    "entity": "s.entity = :entity",
+    "prefix": "substr(s.run, 1, length(:prefix)) = :prefix",
+    "since": "s.created >= :since",
+    "until": "s.created < :until",
+    "before": "(s.created, s.run) < (:created, :run)",
+}
+OF_LABEL = "JOIN labels l ON l.space = s.space AND l.run = s.run AND l.created = s.created\n"
+BY_LABEL = {
+    "label": "l.space = :space AND l.label = :label",
+    "since": "l.created >= :since",
+    "until": "l.created < :until",
+    "before": "(l.created, l.run) < (:created, :run)",
+}
+
+
+class Submissions:
+    """The runs that are asked for on a server."""
+
+    def __init__(self, database: Database) -> None:
+        """Take the database."""
+        self._database = database
+
+    def submit(self, submission: Submission) -> None:
+        """Ask for a run; it waits until a server takes it.
+
+        Raises:
+            RunExistsError: There is one of that id.
+        """
+        if not self._database.transact(lambda connection: add(connection, submission)):
+            raise RunExistsError(
+                f"Run {submission.run} of {submission.space} exists already. Choose another name, or leave it out."
+            )
+
+    # Looking
+
+    def find(self, space: str, run: str) -> SubmissionRow | None:
+        """Find a run."""
+        rows = self._database.read(FIND_SUBMISSION, (space, run))
+        return _row(rows[0]) if rows else None
+
+    def page(
+        self,
+        space: str,
+        *,
+        state: State | None = None,
+        entity: str | None = None,
+        label: str | None = None,
+        prefix: str | None = None,
+        since: float | None = None,
+        until: float | None = None,
+        before: tuple[float, str] | None = None,
+        limit: int = 50,
+    ) -> list[SubmissionRow]:
+        """List runs, the newest first.
+
+        Args:
+            space: Of this space.
+            state: In this state.
+            entity: Of this task or flow.
+            label: With this label, as ``key=value``.
+            prefix: Whose id begins so.
+            since: Asked for at this time or later.
+            until: Asked for before this time.
+            before: Those that follow on a page: its last one's ``created`` and ``run``.
+            limit: How many at most.
+        """
+        given: dict[str, Any] = {"state": state and state.value, "entity": entity, "label": label, "prefix": prefix}
+        given |= {"since": since, "until": until, "before": before}
+        wanted = {name: value for name, value in given.items() if value is not None}
+        values: dict[str, Any] = {"space": space, "limit": limit, **wanted}
+        if before is not None:
+            del values["before"]
+            values["created"], values["run"] = before
+        return [_row(row) for row in self._database.read(_listing(frozenset(wanted)), values)]
+
+    def holder_url(self, space: str, run: str) -> str | None:
+        """Tell where the server is that holds a run; None if none does."""
+        rows = self._database.read(FIND_HOLDER, (space, run))
+        return str(rows[0][0]) if rows else None
+
+    # Taking and leaving
+
+    def claimable(self, limit: int, recovered: int | None = None) -> list[ClaimableRow]:
+        """List runs that a server may take: first those whose holder has gone, then those that wait; oldest first.
+
+        Args:
+            limit: How many at most.
+            recovered: How many of them at most whose holder has gone; as many as there are by default.
+        """
+        most = limit if recovered is None else min(recovered, limit)
+        found = self._database.read(FIND_ABANDONED, (most,))
+        found += self._database.read(FIND_WAITING, (limit - len(found),))
+        return [ClaimableRow(*row) for row in found]
+
+    def claim(self, space: str, run: str, server: str, url: str, seconds: float) -> int | None:
+        """Take a run.
+
+        Args:
+            space: Where it belongs.
+            run: Its id.
+            server: Name of the server that takes it.
+            url: Where other servers find that one.
+            seconds: How long it may be silent before another may take the run.
+
+        Returns:
+            The epoch; None if another has taken it, or it has ended.
+        """
+        now = time.time()
+        values = {"server": server, "seconds": seconds, "now": now, "space": space, "run": run}
+
+        def take(connection: Connection) -> int | None:
+            connection.lock(feed.RUN, space, run)
+            rows = connection.execute(CLAIM_SUBMISSION, values)
+            if not rows:
+                return None
+            epoch = int(rows[0][0])
+            connection.execute(PUT_SERVER, (server, url))
+            older = {"now": now, "space": space, "run": run, "epoch": epoch}
+            connection.execute(queries.CLOSE_ATTEMPTS_OF_OLDER_HOLDERS, older)
+            _tell(connection, space, run, State.RUNNING, epoch=epoch)
+            return epoch
+
+        return self._database.transact(take)
+
+    def extend(self, server: str, seconds: float) -> dict[tuple[str, str], int]:
+        """Say that a server lives.
+
+        Args:
+            server: Its name.
+            seconds: How long it may be silent from now on.
+
+        Returns:
+            The epochs of the runs that it holds.
+        """
+        rows = self._database.transact(lambda connection: connection.execute(EXTEND_LEASES, (seconds, server)))
+        return {(space, run): epoch for space, run, epoch in rows}
+
+    def release(self, server: str) -> None:
+        """Leave all runs of a server: others may take them at once."""
+        self._database.transact(lambda connection: connection.execute(RELEASE_RUNS, (server,)))
+
+    # Stopping, and beginning again
+
+    def request(self, space: str, run: str, reason: str) -> None:
+        """Ask whoever holds or will hold a run to stop it."""
+        values = (space, run, ABORT, reason, time.time())
+        self._database.transact(lambda connection: connection.execute(queries.PUT_REQUEST, values))
+
+    def requests(self, server: str) -> list[tuple[str, str, str]]:
+        """List the runs of a server that are to be stopped: space, run and reason."""
+        return [(space, run, reason) for space, run, reason in self._database.read(LIST_REQUESTS, (server, ABORT))]
+
+    def withdraw(self, space: str, run: str, reason: str) -> bool:
+        """End a run that no server has taken yet; False if one has, or it has ended."""
+        now = time.time()
+
+        def end(connection: Connection) -> bool:
+            connection.lock(feed.RUN, space, run)
+            connection.execute(WITHDRAW_RUN, (now, reason, space, run))
+            if connection.changed == 0:
+                return False
+            _tell(connection, space, run, State.CANCELLED, error=reason)
+            return True
+
+        return self._database.transact(end)
+
+    def reopen(self, space: str, run: str) -> bool:
+        """Let a run that has failed or was stopped wait again, to be resumed; False if it is not such a one."""
+
+        def begin(connection: Connection) -> bool:
+            connection.lock(feed.RUN, space, run)
+            connection.execute(REOPEN_RUN, (space, run))
+            if connection.changed == 0:
+                return False
+            connection.execute(queries.DROP_REQUESTS, (space, run))
+            _tell(connection, space, run, State.WAITING)
+            return True
+
+        return self._database.transact(begin)
+
+
+def add(connection: Connection, submission: Submission) -> bool:
+    """Ask for a run within a transaction; False if there is one of that id."""
+    one = submission
+    where = (one.space, one.run)
+    labels = json.dumps(dict(one.labels))
+    made = (one.kind, one.entity, one.version, one.created, one.author, labels, one.request, one.rerun_of, one.trigger)
+    connection.execute(ADD_SUBMISSION, (*where, *made))
+    if connection.changed == 0:
+        return False
+    connection.execute(ADD_RUN, (*where, one.created))
+    rows = [(one.space, f"{key}={value}", one.created, one.run) for key, value in one.labels.items()]
+    if rows:
+        connection.executemany(ADD_LABEL, rows)
+    _tell(connection, *where, State.WAITING)
+    return True
+
+
+def _tell(connection: Connection, space: str, run: str, state: State, **detail: Any) -> None:
+    connection.execute(queries.ADD_EVENT, feed.change(space, run, feed.RUN, state=state, **detail))
+
+
+def _listing(wanted: frozenset[str]) -> str:
+    """Write the statement that lists the runs which pass some filters."""
+    by_label = "label" in wanted
+    return "".join(_clauses(wanted, BY_LABEL if by_label else {}, "l" if by_label else "s"))
+
+
+def _clauses(wanted: frozenset[str], first: dict[str, str], leading: str) -> Iterator[str]:
+    yield SELECT_SUBMISSIONS
+    if first:
+        yield OF_LABEL
+    filters = {**FILTERS, **first}
+    yield " AND ".join(["WHERE s.space = :space", *(filters[name] for name in filters if name in wanted)])
+    yield f"\nORDER BY {leading}.created DESC, {leading}.run DESC LIMIT :limit"
+
+
+def _row(row: Row) -> SubmissionRow:
+    *plain, labels, request, rerun_of, trigger, state, epoch, server, started, ended, error = row
+    stands = (State(state), epoch, server, started, ended, error)
+    values = (*plain, json.loads(labels), request, rerun_of, trigger, *stands)
+    return SubmissionRow(*values)
