@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -91,6 +92,25 @@ def shared_s3(
     log = str(tmp_path_factory.mktemp("moto") / "log")
     with moto_process.serving(log, gateway if local else "127.0.0.1") as address:
         yield address, address if local else address.replace("127.0.0.1", "host.docker.internal")
+
+
+@pytest.fixture(scope="session")
+def s3_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a server on this machine that speaks S3's protocol."""
+    with moto_process.serving(str(tmp_path_factory.mktemp("moto") / "log")) as address:
+        yield address
+
+
+@pytest.fixture
+def s3_root() -> str:
+    """A prefix that no other test uses."""
+    return f"s3://{moto_process.BUCKET}/{uuid.uuid4().hex}/laminar"
+
+
+@pytest.fixture
+def s3_options(s3_address: str) -> dict[str, str]:
+    """Settings of a store on that server."""
+    return moto_process.options(s3_address)
 
 
 @pytest.fixture(scope="session")

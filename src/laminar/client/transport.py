@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
     Answer = urllib3.BaseHTTPResponse
 
-#: What gateways and servers say that cannot answer now.
+#: What gateways and servers say that cannot answer now; stores also say 500 for that.
 BUSY = frozenset({429, 502, 503, 504})
+STORE_BUSY = BUSY | {500}
 TOO_MANY = 429
 CONNECT = 5.0
 #: Seconds before the second try, and the most between two; each wait is between half of that and all.
@@ -79,6 +80,7 @@ class Transport:
         """
         url = self.absolute(url)
         start = None if body is None or isinstance(body, bytes) else body.tell()
+        busy = BUSY if url.startswith(self.endpoint) else STORE_BUSY
         waits = Waits(self.patience if self._answered else self._at_first)
         while True:
             try:
@@ -89,7 +91,7 @@ class Transport:
                     raise self._lost(method, url, error) from None
             else:
                 self._answered = True
-                wait = waits.next(_asked_for(answer)) if _is_busy(answer, again) else None
+                wait = waits.next(_asked_for(answer)) if _can_wait(answer, again, busy) else None
                 if wait is None:
                     return answer
                 answer.close()
@@ -210,8 +212,8 @@ def _can_help(error: urllib3.exceptions.HTTPError) -> bool:
     return not isinstance(error, urllib3.exceptions.SSLError | urllib3.exceptions.LocationValueError)
 
 
-def _is_busy(answer: Answer, again: bool) -> bool:
-    return answer.status in BUSY and (again or answer.status == TOO_MANY)
+def _can_wait(answer: Answer, again: bool, busy: frozenset[int]) -> bool:
+    return answer.status in busy and (again or answer.status == TOO_MANY)
 
 
 def _asked_for(answer: Answer) -> float | None:

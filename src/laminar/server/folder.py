@@ -129,7 +129,7 @@ class Incoming:
         except OSError as error:
             raise self._refused(error) from error
 
-    def write(self, data: bytes | bytearray) -> None:
+    def write(self, data: bytes) -> None:
         """Take more bytes.
 
         Raises:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 HEAD_SECONDS = 10.0
 #: Bytes of the largest head.
 HEAD_BYTES = 32 * 1024
+#: Bytes that are read from a connection in one go.
+READ_BYTES = 64 * 1024
 LATE = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
@@ -25,6 +27,8 @@ class Connection(H11Protocol):
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for a request."""
         super().connection_made(transport)
+        if hasattr(transport, "max_size"):  # asyncio's; 200 uploads at once then take half of the memory
+            transport.max_size = READ_BYTES
         self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -103,7 +103,9 @@ class Security:
             return await self._bearer(given)
         if not self._services.settings.auth and _from_here(request):
             return LOCAL
-        raise AuthenticationError("A token is needed. Set LAMINAR_TOKEN, or ask who runs the server for one.")
+        raise AuthenticationError(
+            "A token is needed: server.api_key or LAMINAR_SERVER_API_KEY. Who runs the server can make one."
+        )
 
     async def _bearer(self, given: list[str]) -> Identity:
         scheme, _, text = given[0].partition(" ")
@@ -129,7 +131,7 @@ class Security:
 
     def _signed(self, request: Request) -> Identity:
         claims = self._services.signer.verify(request.query_params.get(SIGNATURE, ""), STORE)
-        if claims.get("method") != request.method or claims.get("path") != request.url.path:
+        if claims.get("method") != request.method or claims.get("path") != request.scope["path"]:
             raise AuthenticationError("The address was signed for something else. Ask the server for another.")
         return Identity("signature", Role.SIGNED, claims)
 

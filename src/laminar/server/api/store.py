@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from laminar.server.folder import Folder, Incoming
 
-#: Bytes that are written or read in one go.
+#: Bytes that are read in one go.
 PIECE = 1 << 17
 MEDIA = "application/octet-stream"
 _RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{0,18})")
@@ -57,21 +57,12 @@ async def put(asked: Asked) -> None:
 async def _receive(asked: Asked, incoming: Incoming, expected: str, size: int) -> None:
     """Write bytes as they come, and see that they are those expected."""
     md5 = hashlib.md5(usedforsecurity=False)
-    received, gathered = 0, bytearray()
-
-    def flush() -> None:
-        md5.update(gathered)
-        incoming.write(gathered)
-        gathered.clear()
-
+    received = 0
     async for chunk in asked.chunks:
         received += len(chunk)
         if received > size:
             raise _wrong_size(received, size)
-        gathered += chunk
-        if len(gathered) >= PIECE:
-            await to_thread.run_sync(flush)
-    await to_thread.run_sync(flush)
+        await to_thread.run_sync(_take, chunk, incoming, md5)
     if received != size:
         raise _wrong_size(received, size)
     found = b64encode(md5.digest()).decode()
@@ -79,6 +70,11 @@ async def _receive(asked: Asked, incoming: Incoming, expected: str, size: int) -
         raise DigestMismatchError(
             f"The {size:,} bytes that arrived have the MD5 {found}, and not {expected}. Send them again."
         )
+
+
+def _take(chunk: bytes, incoming: Incoming, md5: hashlib._Hash) -> None:
+    md5.update(chunk)
+    incoming.write(chunk)
 
 
 def _wrong_size(got: int, size: int) -> DigestMismatchError:

@@ -1,0 +1,52 @@
+"""Servers with a store, for tests."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import faces
+
+from laminar.server.api.store import ROUTES as OF_STORE
+from laminar.server.api.uploads import ROUTES as OF_UPLOADS
+from laminar.server.identity import Role
+from laminar.server.settings import Settings
+from laminar.server.signing import Signer
+from laminar.server.store import Store, open_store
+
+ROUTES = (*faces.ROUTES, *OF_STORE, *OF_UPLOADS)
+SPACE = "default/development"
+ENDED = "ended"
+
+
+class Shop:
+    """A server that runs, and its store."""
+
+    def __init__(self, face: faces.Face, store: Store) -> None:
+        self.face = face
+        self.store = store
+        self.endpoint = f"http://127.0.0.1:{face.port}"
+
+    def attempt(self, run: str = "r1", flow: str = "", space: str = SPACE) -> str:
+        """The token of an attempt."""
+        claims = {"space": space, "run": run, "name": "a0", "index": 0, "number": 1, "epoch": 1, "flow": flow}
+        return self.face.services.signer.sign(Role.ATTEMPT.value, claims, 60)
+
+
+@contextlib.contextmanager
+def running(root: str, options: Mapping[str, str] | None = None, **settings: Any) -> Iterator[Shop]:
+    """Run a server with a store at an address."""
+    signer = Signer(b"k" * 32)
+    store = open_store(root, signer, options)
+    store.prepare()
+    found = Settings(port=0, auth=True, rate=100_000, **settings)
+    services = faces.services(found, signer=signer, store=store, lives=lambda who: who.claims["run"] != ENDED)
+    with faces.running(ROUTES, services) as face:
+        yield Shop(face, store)
+
+
+def content_md5(data: bytes) -> str:
+    return b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
