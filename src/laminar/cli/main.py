@@ -19,6 +19,7 @@ from laminar.cli.looking import get
 from laminar.cli.printed import logs
 from laminar.cli.resuming import resume
 from laminar.cli.running import graph, run
+from laminar.cli.tokens import token
 
 
 @click.group("laminar", context_settings=options.CONTEXT)
@@ -30,7 +31,7 @@ def program() -> None:
     """
 
 
-for command in (run, resume, get, why, logs, abort, graph, build, deploy):
+for command in (run, resume, get, why, logs, abort, graph, build, deploy, token):
     program.add_command(command)
 
 

@@ -88,6 +88,11 @@ def pairs(context: click.Context, option: click.Parameter, given: tuple[str, ...
 
 
 run_id = click.argument("run", metavar="ID", callback=_id)
+state = click.option("--state", metavar="FOLDER", help="The server's folder.  [default: .laminar/server]")
+database = click.option(
+    "--database", metavar="URL", help="sqlite:///PATH or postgresql://…  [default: a file in the server's folder]"
+)
+server_config = click.option("--config", metavar="FILE", help="File with settings of the server.")
 output = click.option(
     "-o", "--output", type=click.Choice([TABLE, JSON]), default=TABLE, show_default=True, help="Form of the answer."
 )

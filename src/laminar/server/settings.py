@@ -90,6 +90,10 @@ class Settings(Value, frozen=True):
         """Where content lies."""
         return self.store or os.path.join(os.path.abspath(self.state), "store")
 
+    def __repr__(self) -> str:
+        """Say where it listens, and nothing of the database, whose address may hold a password."""
+        return f"Settings(host={self.host!r}, port={self.port}, …)"
+
 
 KINDS: dict[str, type] = {name: type(default) for name, default in Settings.defaults__.items()}
 
