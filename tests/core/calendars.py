@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import calendar
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -41,7 +41,7 @@ CRONS = (
     "5 */2 * * *",
     "*/30 * * 3,10-12 *",
     "*/20 2 * * *",
-    "* 0-3 * * SUN",
+    "*/5 0-3 * * SUN",
     "0,30 2 * * *",
     "0 2,3 * * *",
     "15,45 0-3 * * *",
@@ -67,7 +67,7 @@ def seconds(year: int) -> int:
     return int(datetime(year, 1, 1, tzinfo=UTC).timestamp())
 
 
-@cache
+@lru_cache(2)  # ten years of one zone are 42 MB
 def wall_minutes(zone: str, first: int, last: int) -> np.ndarray:
     """Say what the wall shows, in minutes since 1970, at each minute of some years in UTC."""
     place = ZoneInfo(zone)

@@ -177,7 +177,7 @@ def awake(dues: Sequence[int], years: range, dice: random.Random, stretches: int
     return sorted(moment for moment in moments if int(moment) in years)
 
 
-def compare(trigger: Trigger, dues: Sequence[int], years: range, seed: int, stretches: int = 12) -> list[str]:
+def compare(trigger: Trigger, dues: Sequence[int], years: range, seed: int, stretches: int = 8) -> list[str]:
     """Run server and clerk through the same ticks in some years, and list where they differ."""
     dice = random.Random(seed)
     moments = awake(dues, years, dice, stretches)
