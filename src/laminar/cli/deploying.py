@@ -72,7 +72,9 @@ def _chosen(module: ModuleType, file: str, names: Sequence[str], everything: boo
         raise click.UsageError(f"Missing argument 'VAR'.{listed}" if not everything else listed.strip())
     for name in names:
         if name not in known:
-            raise click.UsageError(f"{file} has no task environment or flow {name!r}.{nearest(name, known)}{listed}")
+            hint = nearest(name, known) if known else ""  # it lists all where none is near
+            more = "" if hint.startswith(" Known") else listed
+            raise click.UsageError(f"{file} has no task environment or flow {name!r}.{hint}{more}")
     return [known[name] for name in names]
 
 
