@@ -17,6 +17,7 @@ import pytest
 from laminar.errors import LedgerError, NewerSchemaError, RunHeldError
 from laminar.host import processes
 from laminar.ledger import tables
+from laminar.ledger.database import Database
 from laminar.ledger.sql import MEMORY, Ledger
 from laminar.model.ids import ActionKey, AttemptKey
 from laminar.model.states import State
@@ -35,6 +36,14 @@ class TestLedgerAsAFile(LedgerConformance):
     @pytest.fixture
     def ledger(self, tmp_path: Path) -> Iterator[Ledger]:
         ledger = Ledger(str(tmp_path / "folder" / "ledger.db"))
+        yield ledger
+        ledger.close()
+
+
+class TestLedgerOfAServer(LedgerConformance):
+    @pytest.fixture
+    def ledger(self, database: Database) -> Iterator[Ledger]:
+        ledger = Ledger(database, scope="project/development")
         yield ledger
         ledger.close()
 

@@ -30,7 +30,7 @@ FIND_DEPLOYMENT = SELECT_DEPLOYMENTS + "WHERE space = ? AND kind = ? AND name = 
 LIST_DEPLOYMENTS = (
     SELECT_DEPLOYMENTS
     + """
-WHERE space = ?1 AND sequence < ?2 AND (?3 IS NULL OR kind = ?3) AND (?4 IS NULL OR name = ?4)
+WHERE space = ?1 AND sequence < ?2 AND (kind = ?3 OR ?3 IS NULL) AND (name = ?4 OR ?4 IS NULL)
 ORDER BY sequence DESC LIMIT ?5
 """
 )
@@ -50,12 +50,12 @@ FIND_LATEST = SELECT_ENTITIES + "WHERE space = ? AND name = ? ORDER BY sequence 
 LIST_ENTITIES = (
     SELECT_ENTITIES
     + """
-WHERE space = ?1 AND sequence < ?2 AND (?3 IS NULL OR kind = ?3) AND (?4 IS NULL OR name = ?4)
+WHERE space = ?1 AND sequence < ?2 AND (kind = ?3 OR ?3 IS NULL) AND (name = ?4 OR ?4 IS NULL)
 ORDER BY sequence DESC LIMIT ?5
 """
 )
 LIST_NAMES = """
-SELECT name FROM entities WHERE space = ?1 AND (?2 IS NULL OR kind = ?2) GROUP BY name
+SELECT name FROM entities WHERE space = ?1 AND (kind = ?2 OR ?2 IS NULL) GROUP BY name
 ORDER BY max(sequence) DESC LIMIT ?3
 """
 LAST_ENTITY = "SELECT coalesce(max(sequence), 0) FROM entities WHERE space = ?"

@@ -1,7 +1,8 @@
 """The contract of a database: statements, and short transactions that count whole or not at all.
 
 Statements are written once, as SQLite reads them. What else another database needs stands in them as a comment that
-begins with ``pg``; see :mod:`laminar.ledger.postgres`.
+begins with ``pg``; see :mod:`laminar.ledger.postgres`. A value whose kind only a column tells is compared with that
+first: ``(name = ?1 OR ?1 IS NULL)``.
 """
 
 from __future__ import annotations

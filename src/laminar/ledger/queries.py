@@ -77,7 +77,7 @@ WHERE g.space = ? AND g.run = ? GROUP BY g.space, g.run, g.name ORDER BY g.start
 """
 LIST_ACTIONS = """
 SELECT name, idx, state, reason, attempts, started, ended, task, parent, label FROM actions
-WHERE space = ? AND run = ? AND (?3 IS NULL OR name = ?3) ORDER BY name, idx LIMIT ?4 OFFSET ?5
+WHERE space = ? AND run = ? AND (name = ?3 OR ?3 IS NULL) ORDER BY name, idx LIMIT ?4 OFFSET ?5
 """
 LIST_REASONS = """
 SELECT name, reason, count(*), min(idx) FROM actions WHERE space = ? AND run = ? AND state = ? AND reason IS NOT NULL
@@ -90,7 +90,7 @@ GROUP BY task, reason ORDER BY task, count(*) DESC, min(name)
 """
 LIST_ATTEMPTS = """
 SELECT name, idx, number, epoch, state, outcome, started, ended, cpu, memory, log FROM attempts
-WHERE space = ? AND run = ? AND (?3 IS NULL OR name = ?3) AND (?4 IS NULL OR idx = ?4)
+WHERE space = ? AND run = ? AND (name = ?3 OR ?3 IS NULL) AND (idx = ?4 OR ?4 IS NULL)
 ORDER BY started, name, idx, number
 """
 LIST_EVENTS_AFTER = """
@@ -100,7 +100,7 @@ ORDER BY sequence LIMIT ?
 LIST_EVENTS = "SELECT time, kind, name, idx, detail FROM events WHERE space = ? AND run = ? ORDER BY sequence"
 LIST_CALLS = """
 SELECT name, idx, state, reason, attempts, started, ended, task, parent, label FROM actions
-WHERE space = ?1 AND run = ?2 AND task IS NOT NULL AND (?3 IS NULL OR task = ?3) AND (?4 IS NULL OR state = ?4)
+WHERE space = ?1 AND run = ?2 AND task IS NOT NULL AND (task = ?3 OR ?3 IS NULL) AND (state = ?4 OR ?4 IS NULL)
 ORDER BY started IS NULL, started, name LIMIT ?5 OFFSET ?6
 """
 FIND_ACTIONS = """

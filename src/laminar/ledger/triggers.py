@@ -18,7 +18,7 @@ SELECT_TRIGGERS = """
 SELECT space, entity, name, version, spec, active, state, due, revision, created FROM triggers
 """
 FIND_TRIGGER = SELECT_TRIGGERS + "WHERE space = ? AND entity = ? AND name = ?"
-LIST_TRIGGERS = SELECT_TRIGGERS + "WHERE space = ?1 AND (?2 IS NULL OR entity = ?2) ORDER BY entity, name"
+LIST_TRIGGERS = SELECT_TRIGGERS + "WHERE space = ?1 AND (entity = ?2 OR ?2 IS NULL) ORDER BY entity, name"
 LIST_DUE = SELECT_TRIGGERS + "WHERE active = 1 AND due <= ? ORDER BY due LIMIT ?"
 NEXT_DUE = "SELECT min(due) FROM triggers WHERE active = 1"
 ADD_TRIGGER = """

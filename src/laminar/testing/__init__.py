@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from laminar.testing.blobs import BlobsConformance as BlobsConformance
+    from laminar.testing.database import DatabaseConformance as DatabaseConformance
     from laminar.testing.executors import Bench as Bench
     from laminar.testing.executors import ExecutorConformance as ExecutorConformance
     from laminar.testing.ledger import LedgerConformance as LedgerConformance
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Bench": "laminar.testing.executors",
     "BlobsConformance": "laminar.testing.blobs",
+    "DatabaseConformance": "laminar.testing.database",
     "ExecutorConformance": "laminar.testing.executors",
     "ExecutorParity": "laminar.testing.parity.suite",
     "LedgerConformance": "laminar.testing.ledger",
@@ -44,6 +46,7 @@ _HOMES = {
 __all__ = [
     "Bench",
     "BlobsConformance",
+    "DatabaseConformance",
     "ExecutorConformance",
     "ExecutorParity",
     "LedgerConformance",
