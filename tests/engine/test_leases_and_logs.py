@@ -10,7 +10,7 @@ import pytest
 from laminar.engine import leases
 from laminar.engine.contract import Observer
 from laminar.engine.leases import Heartbeat
-from laminar.engine.logs import Logs
+from laminar.engine.logs import Files
 from laminar.host import processes
 from laminar.ledger.sql import Ledger
 from laminar.model.action import Interrupt
@@ -90,7 +90,7 @@ class Listener(Observer):
 
 def test_lines_are_told_once_they_are_whole_and_the_rest_at_the_end(tmp_path: Path) -> None:
     listener = Listener()
-    logs = Logs(str(tmp_path), listener)
+    logs = Files(str(tmp_path), listener)
     key = AttemptKey(ActionKey("Flow", "run", "A", 1), 1, 1)
     path = Path(logs.follow(key, key.action.name, 2))
     logs.poll()
@@ -115,7 +115,7 @@ def test_lines_are_told_once_they_are_whole_and_the_rest_at_the_end(tmp_path: Pa
 
 
 def test_what_printed_nothing_leaves_no_log(tmp_path: Path) -> None:
-    logs = Logs(str(tmp_path), Observer())
+    logs = Files(str(tmp_path), Observer())
     key = AttemptKey(ActionKey("Flow", "run", "A", 0), 1, 1)
     path = Path(logs.follow(key, key.action.name, 1))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -125,7 +125,7 @@ def test_what_printed_nothing_leaves_no_log(tmp_path: Path) -> None:
 
 
 def test_attempts_under_different_holders_have_logs_of_their_own(tmp_path: Path) -> None:
-    logs = Logs(str(tmp_path), Observer())
+    logs = Files(str(tmp_path), Observer())
     action = ActionKey("Flow", "run", "A", 0)
     paths = {logs.follow(AttemptKey(action, number, epoch), "A", 1) for number in (1, 2) for epoch in (1, 2)}
     assert len(paths) == 4

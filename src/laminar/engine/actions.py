@@ -27,9 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from laminar.engine.contract import Failures, Observer, Submission, Work
-    from laminar.engine.desk import Desk
-    from laminar.engine.logs import Logs
+    from laminar.engine.contract import Doors, Failures, Logs, Observer, Submission, Work
     from laminar.executors.contract import Session
     from laminar.ledger.sql import Ledger
     from laminar.model.action import Manifest, Started
@@ -131,7 +129,7 @@ class Actions:
         observer: Observer,
         dice: Callable[[], float],
         folder: str,
-        desk: Desk,
+        desk: Doors,
         failures: Failures,
     ) -> None:
         """Start with none.
@@ -281,7 +279,16 @@ class Actions:
         resources, placement = submission.resources, submission.placement
         door = None if lane.session.inside else self._desk.admit(key)
         request = Request(
-            key, submission.payload, submission.env, resources, log, manifest, placement, submission.entry, door
+            key,
+            submission.payload,
+            submission.env,
+            resources,
+            log,
+            manifest,
+            placement,
+            submission.entry,
+            door,
+            submission.timeout,
         )
         return live, request
 

@@ -21,10 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from laminar.data.journal import Journal
-    from laminar.data.values import Values
     from laminar.engine.actions import Actions, Settled
-    from laminar.engine.contract import Failures, Observer, Work
+    from laminar.engine.contract import Failures, Journal, Kept, Observer, Work
     from laminar.ledger.rows import CacheRow
     from laminar.ledger.sql import Ledger
     from laminar.model.action import Asked, Failure
@@ -76,7 +74,7 @@ class Children:
         run: ActionKey,
         actions: Actions,
         journal: Journal,
-        values: Values,
+        values: Kept,
         ledger: Ledger,
         observer: Observer,
         work: Callable[[Call, ActionKey, int], Work],

@@ -10,13 +10,32 @@ from laminar.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, Protocol
 
     from laminar.core.plan import Node
-    from laminar.model.action import EntryRef, Failure
-    from laminar.model.ids import ActionKey
+    from laminar.model.action import Door, EntryRef, Failure, Ref
+    from laminar.model.entries import Entry
+    from laminar.model.ids import ActionKey, AttemptKey
     from laminar.model.placement import Placement
+
+    class Journal(Protocol):
+        """Where it is kept what actions have returned or raised."""
+
+        def add(self, entry: Entry, /) -> None:
+            """Take up an entry; it counts from the next :meth:`flush` on."""
+
+        def forget(self, id: str, /) -> None:  # noqa: A002
+            """Take back that an action has ended."""
+
+        def flush(self) -> bool:
+            """Write what was taken up, in one piece; tells whether there was anything."""
+
+    class Kept(Protocol):
+        """What the engine must know of values: whether they are there."""
+
+        def missing(self, refs: Sequence[Ref], /) -> bool:
+            """Tell whether a value, or something that it refers to, is not there any more."""
 
 
 class Failures(Value, frozen=True):
@@ -29,6 +48,40 @@ class Failures(Value, frozen=True):
 
     describe: Callable[[BaseException], Failure]
     revive: Callable[[Failure, str], BaseException]
+
+
+class Logs(ABC):
+    """Where the output of attempts goes."""
+
+    @abstractmethod
+    def follow(self, key: AttemptKey, label: str, splits: int) -> str:
+        """Name the log of an attempt that is about to start, and follow it.
+
+        Args:
+            key: The attempt.
+            label: What it is an attempt of, as people call it.
+            splits: How many actions of that label there are.
+        """
+
+    @abstractmethod
+    def poll(self) -> None:
+        """Tell what live attempts have printed since the last time."""
+
+    @abstractmethod
+    def leave(self, key: AttemptKey) -> None:
+        """Tell the rest of what an attempt has printed."""
+
+
+class Doors(ABC):
+    """Where attempts outside the scheduler's process ask."""
+
+    @abstractmethod
+    def admit(self, key: AttemptKey) -> Door | None:
+        """Let an attempt ask from now on; None if nobody listens."""
+
+    @abstractmethod
+    def dismiss(self, key: AttemptKey) -> None:
+        """Answer an attempt no more."""
 
 
 class Submission(Value, frozen=True, hot=True):

@@ -8,6 +8,7 @@ import socket
 import threading
 from contextlib import suppress
 
+from laminar.engine.contract import Doors
 from laminar.host import sockets
 from laminar.model.action import Asked, Door
 from laminar.wire import frames
@@ -26,7 +27,7 @@ NAME = 16
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz234567")
 
 
-class Desk:
+class Desk(Doors):
     """Listens for attempts, a thread for each that asks."""
 
     def __init__(self, path: str, deliver: Callable[[Event], None], *, wanted: bool) -> None:

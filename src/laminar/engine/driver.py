@@ -11,7 +11,8 @@ import time
 from abc import ABC, abstractmethod
 
 from laminar.engine.contract import Failed, Summary
-from laminar.model.action import Asked, Ended, Interrupt, Notice, SessionLost, Started
+from laminar.errors import StaleEpochError
+from laminar.model.action import Asked, Ended, Interrupt, Left, Notice, SessionLost, Started
 from laminar.model.states import State
 from laminar.model.value import Value
 
@@ -19,13 +20,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from laminar.engine.actions import Actions, Settled
     from laminar.engine.children import Children
-    from laminar.engine.contract import Observer
-    from laminar.engine.logs import Logs
+    from laminar.engine.contract import Logs, Observer
     from laminar.ledger.sql import Ledger
     from laminar.model.action import Event
 
-#: Seconds between looks at logs and at requests from outside, while nothing else happens.
-GLANCE = 0.1
 #: How many times as long as writing the ledger takes it is left alone: a tenth of the time at most goes there.
 CALM = 10
 
@@ -54,6 +52,9 @@ class Parts(Value):
 
 class Driver(ABC):
     """One run under one holder, from the first command to the last."""
+
+    #: Seconds between looks at logs and at requests from outside, while nothing else happens.
+    glance = 0.1
 
     def __init__(self, parts: Parts) -> None:
         """Take the parts."""
@@ -101,6 +102,9 @@ class Driver(ABC):
         Args:
             events: What executors, signals and running actions deliver.
             grace: Seconds that an attempt has to end by itself when it is stopped.
+
+        Raises:
+            StaleEpochError: The run is another holder's.
         """
         self.grace = grace
         self.begin()
@@ -139,7 +143,7 @@ class Driver(ABC):
     def _take(self, events: queue.SimpleQueue[Event]) -> None:
         """Wait for the next event, and take all that are there."""
         patience = self.parts.actions.patience()
-        patience = GLANCE if patience is None else min(patience, GLANCE)
+        patience = self.glance if patience is None else min(patience, self.glance)
         try:
             event = events.get(timeout=patience)
         except queue.Empty:
@@ -158,7 +162,7 @@ class Driver(ABC):
             parts.ledger.flush()
             took = time.monotonic() - now
             self._next_flush = now + took * CALM
-        self._next_glance = time.monotonic() + GLANCE
+        self._next_glance = time.monotonic() + self.glance
         parts.logs.poll()
         parts.observer.tick()
         stamp = parts.ledger.stamp()
@@ -183,6 +187,8 @@ class Driver(ABC):
             parts.observer.notice(event.text)
         elif isinstance(event, Interrupt):
             self._interrupt(event)
+        elif isinstance(event, Left):
+            raise StaleEpochError(f"Run {parts.run} of {parts.space} is left to another holder.")
         elif isinstance(event, SessionLost):
             self.failures.append(Failed("", None, "", 0, event.error, "no attempt can run", ""))
             self._halt(str(event.error))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from laminar.engine.contract import Logs
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from laminar.engine.contract import Observer
@@ -17,7 +19,7 @@ def text_of(line: bytes) -> str:
     return line.decode("utf-8", "replace").rstrip("\r").rpartition("\r")[2]
 
 
-class Logs:
+class Files(Logs):
     """Follows the logs of live attempts and tells an observer their lines."""
 
     def __init__(self, folder: str, observer: Observer) -> None:

@@ -111,7 +111,7 @@ class Door(Value, frozen=True):
     """Where an attempt outside the scheduler's process reaches the engine.
 
     Attributes:
-        path: Path of a Unix socket.
+        path: Path of a Unix socket, or the address of a server.
         token: What shows that it is this attempt; nothing is answered to who has it once the attempt has ended.
     """
 
@@ -132,6 +132,7 @@ class Request(Value, frozen=True, hot=True):
         placement: The container that it asks for.
         entry: What runs it, if that is another entry than the run's.
         door: Where it can call children.
+        timeout: Seconds that it may run, for places that hold it to them by themselves.
     """
 
     key: AttemptKey
@@ -143,6 +144,7 @@ class Request(Value, frozen=True, hot=True):
     placement: Placement = Placement()
     entry: EntryRef | None = None
     door: Door | None = None
+    timeout: float | None = None
 
 
 class Attempt(Value, frozen=True):
@@ -251,5 +253,9 @@ class Interrupt(Value, frozen=True):
     signal: int | None = None
 
 
+class Left(Value, frozen=True):
+    """The run is held by another from now on, or will be: leave it, and leave its attempts to who takes it."""
+
+
 #: What executors, signals and running attempts tell the engine.
-Event = Started | Ended | Notice | SessionReady | SessionLost | Asked | Interrupt
+Event = Started | Ended | Notice | SessionReady | SessionLost | Asked | Interrupt | Left

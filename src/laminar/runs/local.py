@@ -19,7 +19,7 @@ from laminar.engine.contract import Failures
 from laminar.engine.desk import Desk
 from laminar.engine.driver import Parts
 from laminar.engine.leases import Heartbeat
-from laminar.engine.logs import Logs
+from laminar.engine.logs import Files
 from laminar.errors import ExecutionError, LaminarError, RunAbortedError, RunExistsError
 from laminar.executors.contract import Host
 from laminar.host import leftovers, processes
@@ -300,7 +300,7 @@ class _Run:
     def _parts(self, sessions: dict[str, Session], folder: str, desk: Desk) -> Parts:
         """Put together what the driver works with."""
         order, ledger, observer = self._order, self._state.ledger, self._observer
-        logs = Logs(self._state.logs, observer)
+        logs = Files(self._state.logs, observer)
         actions = Actions(self._epoch, sessions, ledger, logs, observer, random.random, folder, desk, FAILURES)
         journal = Journal(order.blobs, order.run)
         first = ActionKey(order.space, order.run, "")

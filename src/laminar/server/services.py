@@ -8,6 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from laminar.server.engine import Engine
     from laminar.server.identity import Identity
     from laminar.server.metrics import Metrics
     from laminar.server.settings import Settings
@@ -24,6 +25,7 @@ class Services(Value, frozen=True):
         settings: How it was started.
         signer: Makes and reads signed claims.
         store: All content.
+        engine: What drives runs.
         tokens: The tokens of people and programs.
         metrics: What is counted.
         stopping: Tells those who wait that the server stops.
@@ -34,6 +36,7 @@ class Services(Value, frozen=True):
     settings: Settings
     signer: Signer
     store: Store
+    engine: Engine
     tokens: Tokens
     metrics: Metrics
     stopping: Stopping

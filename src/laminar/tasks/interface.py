@@ -14,7 +14,7 @@ from laminar.tasks.kinds.contract import annotation_text, shown, type_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 #: Stands for what was not given.
@@ -197,6 +197,26 @@ class Interface:
                 "Give it a value without a circle in it."
             ) from None
         return values
+
+    def read(self, task: str, plain: Mapping[str, Any]) -> dict[str, Any]:
+        """Arrange the arguments of a call that are given as JSON, in the order of the parameters, and check them.
+
+        Args:
+            task: The task's full name, for messages.
+            plain: Arguments by name, as decoded JSON.
+
+        Raises:
+            TaskInputError: One is missing, unknown, or does not fit its annotation.
+            TaskError: An annotation cannot be resolved.
+        """
+        values: dict[str, Any] = {}
+        for name, given in plain.items():
+            kind = self._kinds.get(name)
+            try:
+                values[name] = given if kind is None else kind.from_plain(given)
+            except Mismatch as mismatch:
+                raise self._refusal(task, name, mismatch, True) from None
+        return self.bind(task, (), values)
 
     def _clashes(self, count: int, kwargs: dict[str, Any]) -> bool:
         """Tell whether an argument by name is given by position as well, or may only be."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-
 from laminar.engine.contract import INTERRUPTED, Submission, Work
 from laminar.model.action import EntryRef
 from laminar.model.placement import WORKDIR, Placement
@@ -11,6 +9,7 @@ from laminar.runs.calls import Calls
 from laminar.tasks import registry, store
 from laminar.tasks.payload import Payload
 from laminar.tasks.secrecy import Secrecy
+from laminar.tasks.settings import decoded
 from laminar.tasks.task import Task
 
 TYPE_CHECKING = False
@@ -68,7 +67,7 @@ class TaskCalls(Calls):
         """Make an action of a call."""
         task = registry.find(call.task, call.module, Task)
         if call.overrides:
-            task = task.override(**pickle.loads(call.overrides))  # noqa: S301 - from an attempt of this run
+            task = task.override(**decoded(call.overrides))
         return TaskWork(task, key, call.inputs, depth, self._choices)
 
 

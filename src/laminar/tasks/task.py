@@ -18,7 +18,7 @@ from laminar.model.policies import Cache
 from laminar.tasks import fingerprints
 from laminar.tasks.group import label
 from laminar.tasks.interface import Interface
-from laminar.tasks.settings import OF_CALL, Settings, read
+from laminar.tasks.settings import OF_CALL, Settings, encoded, read
 from laminar.wire.messages import Call
 from laminar.worker.calling import Caller, current, makes_calls
 
@@ -180,10 +180,10 @@ class Task(Generic[P, R]):
         except DigestError:
             known = digest(inputs, _no_code)  # what only pickle can tell apart is told apart by its pickle
         overrides = self._levels[2]
-        made = pickle.dumps(dict(overrides)) if overrides else b""
+        made = encoded(overrides) if overrides else b""
         name = caller.name(self.name, self._result_type + known)
         cache = self.cache_key(arguments, read=caller.reads_cache)
-        return Call(name, self.name, self.module, inputs, label(), made, cache)
+        return Call(name, self.name, self.module, inputs, label(), made, cache, caller.version)
 
     def pack(self, values: Values, arguments: Mapping[str, Any]) -> bytes:
         """Pack the arguments of a call.

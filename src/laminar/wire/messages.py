@@ -19,8 +19,10 @@ class Call(Value, hot=True):
         module: Name of the module that defines it.
         inputs: The arguments, as :mod:`laminar.data.values` packs them.
         label: Name of the group that the call was made in; empty if in none.
-        overrides: What ``task.override`` has changed for this call, pickled; empty if nothing.
+        overrides: What ``task.override`` has changed for this call, as the JSON of
+            :class:`laminar.wire.specs.Overrides`; empty if nothing.
         cache: Under what its result is kept; None if it is not.
+        version: Version of the task, where a server knows several; empty elsewhere.
     """
 
     id: str
@@ -30,6 +32,7 @@ class Call(Value, hot=True):
     label: str = ""
     overrides: bytes = b""
     cache: CacheKey | None = None
+    version: str = ""
 
 
 class Recall(Value):

@@ -69,6 +69,8 @@ class Caller:
         self.over = False
         #: Whether results that other runs have kept may be used.
         self.reads_cache = True
+        #: Version of the code that runs, where a server knows several.
+        self.version = ""
         self._ask = ask
         self._lock = threading.Lock()
         self._made: dict[bytes, int] = {}

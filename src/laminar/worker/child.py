@@ -8,7 +8,7 @@ import sys
 
 from laminar.data.serde import failures
 from laminar.data.serde.failures import describe
-from laminar.errors import AttemptError
+from laminar.errors import AttemptError, ExecutionError
 from laminar.executors.outcomes import UNDELIVERED
 from laminar.model.action import Manifest
 from laminar.worker import assignment, loading
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from laminar.model.action import Attempt, Door, Entry, Request
+    from laminar.wire.messages import Answer
+    from laminar.worker.calling import Ask
 
 
 def run(entry: Entry, request: Request) -> None:
@@ -40,10 +42,28 @@ def run(entry: Entry, request: Request) -> None:
 
 def _may_call(entry: Entry, request: Request, door: Door) -> None:
     """Let the code of the attempt call tasks."""
-    from laminar.worker.asking import Line  # 5 ms, and only who has tasks needs it
     from laminar.worker.calling import Caller, current  # 50 ms of asyncio, if the user's code has not loaded it
 
-    current.set(Caller(request.key, request.key.action.name, entry.values, Line(door).ask))
+    current.set(Caller(request.key, request.key.action.name, entry.values, _line(door)))
+
+
+def _line(door: Door) -> Ask:
+    """Give the way to the engine: to a server by HTTP, else by a socket."""
+    if door.path.startswith("http"):
+        from laminar.client.line import Line as Served  # only what a server has started needs it; an agent has it
+
+        return Served(door.path, door.token, _lost).ask
+    from laminar.worker.asking import Line  # 5 ms, and only who has tasks needs it
+
+    return Line(door).ask
+
+
+def _lost() -> Answer:
+    """Answer what can be asked nowhere."""
+    from laminar.wire.messages import Answer  # loaded long since
+
+    error = ExecutionError("The server of this run is gone for too long, so calls end nowhere.")
+    return Answer("", None, describe(error), "the call")
 
 
 def hand_over(request: Request, manifest: Manifest) -> None:

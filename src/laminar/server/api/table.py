@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
-from laminar.server.api import health, store, tokens, uploads
+from laminar.server.api import agents, deployments, health, runs, store, tokens, uploads
 
-ROUTES = (*health.ROUTES, *store.ROUTES, *tokens.ROUTES, *uploads.ROUTES)
+ROUTES = (
+    *agents.ROUTES,
+    *deployments.ROUTES,
+    *health.ROUTES,
+    *runs.ROUTES,
+    *store.ROUTES,
+    *tokens.ROUTES,
+    *uploads.ROUTES,
+)

@@ -1,0 +1,146 @@
+"""Puts a server together: database, store, engine, and what its face needs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+
+from laminar.host.machine import cores
+from laminar.ledger.catalog import Catalog
+from laminar.ledger.opening import SQLITE, open_database
+from laminar.ledger.submissions import Submissions
+from laminar.ledger.tokens import Tokens as TokenTable
+from laminar.server import keys, runs, signing
+from laminar.server.agents import Agents
+from laminar.server.driving import Driving, Means
+from laminar.server.engine import Engine
+from laminar.server.identity import Role
+from laminar.server.launchers.process import Processes
+from laminar.server.lines import Lines
+from laminar.server.metrics import Metrics
+from laminar.server.output import Output
+from laminar.server.services import Services
+from laminar.server.signing import Signer
+from laminar.server.slots import Slots
+from laminar.server.stopping import Stopping
+from laminar.server.store import open_store
+from laminar.server.tokens import Tokens
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from laminar.ledger.database import Database
+    from laminar.model.action import Ref
+    from laminar.server.agents import Pool
+    from laminar.server.driving import Driven
+    from laminar.server.identity import Identity
+    from laminar.server.launchers.contract import Launcher
+    from laminar.server.settings import Settings
+    from laminar.server.store import Store
+
+PROJECT = "default"
+#: Runs that a server drives at a time, and that it takes up in a second after an outage.
+RUNS, RECOVERED = 500, 10
+#: Seconds for which the address of a bundle counts.
+CODE = 24 * 3600.0
+#: Where the values of calls lie within a space.
+VALUES = ".tasks"
+
+
+@contextlib.contextmanager
+def opened(settings: Settings, address: str) -> Iterator[Services]:
+    """Make the parts of a server, and take them away when it has stopped.
+
+    Args:
+        settings: How it is started.
+        address: Where it listens.
+
+    Raises:
+        LedgerError: The database cannot be opened.
+        StorageError: The store cannot be written.
+    """
+    state = os.path.abspath(settings.state)
+    os.makedirs(state, mode=0o700, exist_ok=True)
+    signer = Signer(signing.key(state))
+    store = open_store(settings.store_url, signer)
+    store.prepare()
+    with contextlib.closing(open_database(settings.database_url)) as database:
+        engine = _engine(settings, address, state, signer, store, database)
+        engine.catalog.add_project(PROJECT)
+        services = Services(
+            settings=settings,
+            signer=signer,
+            store=store,
+            engine=engine,
+            tokens=Tokens(TokenTable(database)),
+            metrics=Metrics(),
+            stopping=Stopping(),
+            lives=lambda identity: _lives(engine, identity),
+        )
+        engine.agents.begin()
+        engine.driving.begin()
+        try:
+            yield services
+        finally:
+            engine.driving.close()
+            engine.agents.close()
+
+
+def _lives(engine: Engine, identity: Identity) -> bool:
+    """Tell whether an attempt lives. Of an agent its signature says enough: the first that it says may be hello."""
+    return identity.role is Role.AGENT or engine.lines.key(identity.claims) is not None
+
+
+def _engine(settings: Settings, address: str, state: str, signer: Signer, store: Store, database: Database) -> Engine:
+    submissions = Submissions(database)
+    agents = Agents(_launcher(settings, address, state), signer)
+    lines = Lines(signer)
+    slots = Slots(settings.concurrency or cores())
+    alone = settings.database_url.startswith(SQLITE)
+    name = "alone" if alone else f"{os.uname().nodename}-{secrets.token_hex(4)}"
+    if alone:
+        submissions.release(name)  # no other server has this database, so what was held before is held no more
+
+    def read(space: str, run: str) -> Driven:
+        return runs.read(engine, agents.launcher, state, space, run)
+
+    means = Means(
+        database=database,
+        submissions=submissions,
+        agents=agents,
+        lines=lines,
+        slots=slots,
+        missing=lambda space, refs: _missing(store, space, refs),
+        read=read,
+        name=name,
+        url=address,
+        most=RUNS,
+        recovered=RECOVERED,
+    )
+    engine = Engine(
+        database=database,
+        catalog=Catalog(database),
+        submissions=submissions,
+        agents=agents,
+        lines=lines,
+        slots=slots,
+        output=Output(store.blobs),
+        driving=Driving(means),
+        code_url=lambda pool: _code_url(store, pool),
+    )
+    return engine
+
+
+def _launcher(settings: Settings, address: str, state: str) -> Launcher:
+    return Processes(address, os.path.join(state, "agents"))
+
+
+def _missing(store: Store, space: str, refs: Sequence[Ref]) -> bool:
+    names = [f"{space}/{VALUES}/artifacts/{ref.hexdigest}.gz" for ref in refs]
+    return bool(store.blobs.missing(names))
+
+
+def _code_url(store: Store, pool: Pool) -> str:
+    return store.signed_get(keys.bundle(pool.space, pool.bundle), CODE) if pool.bundle else ""

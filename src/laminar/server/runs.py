@@ -1,0 +1,370 @@
+"""Runs as people ask for them and look at them."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+
+import msgspec
+from anyio import to_thread
+
+from laminar.engine.task import ROOT
+from laminar.errors import RunExistsError, UnknownRunError, nearest
+from laminar.ledger.reading import Reader
+from laminar.ledger.server_rows import Submission, SubmissionRow
+from laminar.model.ids import new_run_id
+from laminar.model.states import State
+from laminar.server import deployments
+from laminar.server.driving import Driven
+from laminar.server.problems import refusal
+from laminar.server.streams import Event
+from laminar.server.work import Choices
+from laminar.wire.agents import FailureView, OutputView
+from laminar.wire.messages import Call
+from laminar.wire.runs import (
+    ActionPage,
+    ActionQuery,
+    ActionView,
+    AttemptPage,
+    AttemptView,
+    LineView,
+    LogPage,
+    ResultView,
+    RunPage,
+    RunQuery,
+    RunRequest,
+    RunView,
+    TaskCount,
+    TaskCounts,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from laminar.ledger.rows import ActionRow, AttemptRow
+    from laminar.server.engine import Engine
+    from laminar.server.launchers.contract import Launcher
+
+#: Seconds between looks for what has happened.
+GLANCE = 0.25
+#: Events that are read at a time.
+MOST = 500
+#: Bytes of an action's output in a page.
+SHOWN = 1 << 20
+
+
+class Ledgers(Reader):
+    """The ledger of a space, for who looks."""
+
+    def __init__(self, engine: Engine, space: str) -> None:
+        """Take the database."""
+        self.database = engine.database
+        self.scope = space
+
+
+def begin(engine: Engine, space: str, request: RunRequest, author: str, rerun_of: str | None = None) -> RunView:
+    """Ask for a run.
+
+    Raises:
+        UnknownProjectError: There is no such project or domain.
+        UnknownEntityError: What is to be run is not deployed.
+        RunExistsError: A run has the name.
+    """
+    deployments.space(engine.catalog, *space.split("/"))
+    row = deployments.find(engine.catalog, space, request.entity, request.version)
+    if row.kind == "layer":
+        raise refusal(422, f"{request.entity} is a layer, which runs in its flow. Run the flow.")
+    name = request.name or new_run_id()
+    plain = msgspec.structs.replace(request, version=row.version, name=name)
+    engine.submissions.submit(
+        Submission(
+            space=space,
+            run=name,
+            kind=row.kind,
+            entity=row.name,
+            version=row.version,
+            created=time.time(),
+            author=author,
+            labels=request.labels,
+            request=msgspec.json.encode(plain).decode(),
+            rerun_of=rerun_of,
+        )
+    )
+    engine.driving.ring()
+    return view(engine, space, name)
+
+
+def read(engine: Engine, launcher: Launcher, secrets: str, space: str, run: str) -> Driven:
+    """Read what a run is, for who drives it.
+
+    Args:
+        engine: What drives runs.
+        launcher: Where its attempts run.
+        secrets: Folder of the server's secrets.
+        space: Where it belongs.
+        run: Its id.
+
+    Raises:
+        UnknownRunError: There is no such run.
+        UnknownEntityError: What it runs is not deployed any more.
+    """
+    row = _row(engine, space, run)
+    request = msgspec.json.decode(row.request, type=RunRequest)
+    choices = Choices(
+        launcher=launcher,
+        find=lambda name, version: deployments.loaded(engine.catalog, space, name, version),
+        secrets=secrets,
+        env_vars=request.env_vars,
+        reads_cache=not request.overwrite_cache,
+    )
+    inputs = request.packed if request.packed is not None else msgspec.json.encode(request.inputs)
+    overrides = b"" if request.overrides is None else msgspec.json.encode(request.overrides)
+    cache = None if request.cache is None else request.cache.cache()
+    call = Call(ROOT, row.entity, "", inputs, "", overrides, cache, row.version)
+    return Driven(call, choices, row.entity if row.kind == "flow" else "")
+
+
+def _row(engine: Engine, space: str, run: str) -> SubmissionRow:
+    row = engine.submissions.find(space, run)
+    if row is None:
+        raise UnknownRunError(f"There is no run {run!r} in {space}.{_hint(engine, space, run)}")
+    return row
+
+
+def _hint(engine: Engine, space: str, run: str) -> str:
+    known = [row.run for row in engine.submissions.page(space, limit=200)]
+    return nearest(run, known) if known else " No run was asked for there."
+
+
+def view(engine: Engine, space: str, run: str) -> RunView:
+    """Describe a run.
+
+    Raises:
+        UnknownRunError: There is no such run.
+    """
+    return _view(_row(engine, space, run))
+
+
+def _view(row: SubmissionRow) -> RunView:
+    return RunView(
+        space=row.space,
+        name=row.run,
+        kind=row.kind,  # type: ignore[arg-type]  # the table holds kinds of what is deployed
+        entity=row.entity,
+        version=row.version,
+        state=row.state,
+        error=row.error,
+        labels=dict(row.labels),
+        author=row.author,
+        trigger=row.trigger,
+        rerun_of=row.rerun_of,
+        created=row.created,
+        started=row.started,
+        ended=row.ended,
+        epoch=row.epoch,
+    )
+
+
+def page(engine: Engine, space: str, query: RunQuery) -> RunPage:
+    """List runs."""
+    rows = engine.submissions.page(
+        space,
+        state=None if query.state is None else State(query.state),
+        entity=query.entity,
+        label=query.label,
+        prefix=query.name,
+        since=query.created_from,
+        until=query.created_to,
+        before=_before(query.after),
+        limit=query.limit + 1,
+    )
+    shown = rows[: query.limit]
+    following = _after(shown[-1]) if len(rows) > query.limit else None
+    return RunPage(items=tuple(_view(row) for row in shown), next=following)
+
+
+def _after(row: SubmissionRow) -> str:
+    return base64.urlsafe_b64encode(json.dumps([row.created, row.run]).encode()).decode()
+
+
+def _before(after: str | None) -> tuple[float, str] | None:
+    if after is None:
+        return None
+    try:
+        created, run = msgspec.json.decode(base64.urlsafe_b64decode(after.encode()), type=tuple[float, str])
+    except (ValueError, msgspec.MsgspecError):
+        raise refusal(422, f"after={after[:80]!r} is nothing that a page has given as next.") from None
+    return created, run
+
+
+def stop(engine: Engine, space: str, run: str, reason: str) -> RunView:
+    """Ask for the end of a run; one that has ended stays as it is."""
+    row = _row(engine, space, run)
+    if not row.state.terminal and not engine.submissions.withdraw(space, run, reason):
+        engine.submissions.request(space, run, reason)
+        engine.driving.stop(space, run, reason)
+    return view(engine, space, run)
+
+
+def resume(engine: Engine, space: str, run: str) -> RunView:
+    """Go on with a run that has ended in vain.
+
+    Raises:
+        RunExistsError: It goes on, or has succeeded.
+    """
+    if not engine.submissions.reopen(space, run):
+        row = _row(engine, space, run)
+        raise RunExistsError(
+            f"Run {run} of {space} is {row.state.value}; only one that has failed or was stopped can be gone on with."
+        )
+    engine.driving.ring()
+    return view(engine, space, run)
+
+
+def rerun(engine: Engine, space: str, run: str, author: str) -> RunView:
+    """Begin a run like another, under a new name."""
+    row = _row(engine, space, run)
+    request = msgspec.json.decode(row.request, type=RunRequest)
+    return begin(engine, space, msgspec.structs.replace(request, name=None), author, rerun_of=run)
+
+
+# What has happened in it
+
+
+def counts(engine: Engine, space: str, run: str) -> TaskCounts:
+    """Count its actions by task."""
+    _row(engine, space, run)
+    return TaskCounts(items=tuple(TaskCount(**vars(row)) for row in Ledgers(engine, space).tasks(space, run)))
+
+
+def actions(engine: Engine, space: str, run: str, query: ActionQuery) -> ActionPage:
+    """List its actions, the first that started first."""
+    _row(engine, space, run)
+    state = None if query.state is None else State(query.state)
+    rows = Ledgers(engine, space).calls(space, run, query.limit, query.offset, task=query.task, state=state)
+    return ActionPage(items=tuple(_action(row) for row in rows))
+
+
+def _action(row: ActionRow) -> ActionView:
+    return ActionView(**vars(row))
+
+
+def action(engine: Engine, space: str, run: str, which: str) -> ActionView:
+    """Describe the action of a name, its last one if there were several; or the only one of a task.
+
+    Raises:
+        UnknownRunError: There is no such action.
+    """
+    _row(engine, space, run)
+    found = Ledgers(engine, space).actions_of(space, run, which)
+    names = {row.name for row in found}
+    if len(names) != 1:
+        what = "Several actions are named or called so" if names else "There is no such action"
+        raise UnknownRunError(f"{what}: {which!r} in run {run}. Look: laminar get run {run} --actions")
+    return _action(max(found, key=lambda row: row.index))
+
+
+def attempts(engine: Engine, space: str, run: str, which: str) -> AttemptPage:
+    """List the attempts of an action."""
+    name = action(engine, space, run, which).name
+    rows = Ledgers(engine, space).attempts(space, run, name)
+    return AttemptPage(items=tuple(_attempt(row) for row in rows))
+
+
+def _attempt(row: AttemptRow) -> AttemptView:
+    plain = vars(row).copy()
+    del plain["log"]
+    return AttemptView(**plain)
+
+
+def result(engine: Engine, space: str, run: str, which: str) -> ResultView:
+    """Give what an action has returned or raised."""
+    if which == ROOT:
+        row = _row(engine, space, run)
+        name, state = ROOT, row.state
+    else:
+        found = action(engine, space, run, which)
+        name, state = found.name, found.state
+    entry = engine.journal(space, run).read().get(name)
+    if entry is None:
+        return ResultView(state=state)
+    output = None if entry.output is None else OutputView.of(entry.output)
+    return ResultView(state=state, output=output, failure=FailureView.of(entry.failure))
+
+
+def printed(engine: Engine, space: str, run: str, which: str | None) -> LogPage:
+    """Give what its attempts have printed."""
+    _row(engine, space, run)
+    ledger = Ledgers(engine, space)
+    wanted = None if which is None else {row.name for row in ledger.actions_of(space, run, which)}
+    tasks = {(row.name, row.index): row.task for row in ledger.actions(space, run)}
+    lines = []
+    for row in ledger.attempts(space, run):
+        if wanted is not None and row.name not in wanted:
+            continue
+        text = engine.output.read(space, row.log)
+        if text:
+            lines.append(_lines(row, tasks.get((row.name, row.index)), text[-SHOWN:]))
+    return LogPage(items=tuple(lines))
+
+
+def _lines(row: AttemptRow, task: str | None, data: bytes) -> LineView:
+    text = data.decode("utf-8", "replace")
+    return LineView(action=row.name, index=row.index, task=task, number=row.number, text=text)
+
+
+async def events(engine: Engine, space: str, run: str, after: int) -> AsyncIterator[Event]:
+    """Follow what happens in a run, after an event; ends once the run has ended and all was told."""
+    ledger = Ledgers(engine, space)
+    while True:
+        ended = await to_thread.run_sync(_has_ended, engine, space, run)
+        rows = await to_thread.run_sync(ledger.events_after, space, run, after, MOST)
+        for row in rows:
+            after = row.sequence
+            detail = json.loads(row.detail) if row.detail.startswith("{") else {"text": row.detail}
+            yield Event(after, row.kind, {"time": row.time, "name": row.name, "index": row.index, **detail})
+        if ended and len(rows) < MOST:
+            return
+        if len(rows) < MOST:
+            await asyncio.sleep(GLANCE)
+
+
+def _has_ended(engine: Engine, space: str, run: str) -> bool:
+    row = engine.submissions.find(space, run)
+    return row is None or row.state.terminal
+
+
+async def lines(engine: Engine, space: str, run: str, which: str | None, after: int) -> AsyncIterator[Event]:
+    """Follow what the attempts of a run print, piece by piece; ends with the run.
+
+    The number of an event says how many pieces came before it, in the order in which they are first seen here.
+    """
+    seen: dict[str, int] = {}
+    number = 0
+    while True:
+        ended = await to_thread.run_sync(_has_ended, engine, space, run)
+        for line in await to_thread.run_sync(_fresh, engine, space, run, which, seen):
+            number += 1
+            if number > after:
+                yield Event(number, "output", line)
+        if ended:
+            return
+        await asyncio.sleep(GLANCE)
+
+
+def _fresh(engine: Engine, space: str, run: str, which: str | None, seen: dict[str, int]) -> list[LineView]:
+    ledger = Ledgers(engine, space)
+    wanted = None if which is None else {row.name for row in ledger.actions_of(space, run, which)}
+    tasks = {(row.name, row.index): row.task for row in ledger.actions(space, run)}
+    found = []
+    for row in ledger.attempts(space, run):
+        if wanted is not None and row.name not in wanted:
+            continue
+        data = engine.output.read(space, row.log, seen.get(row.log, 0))
+        if data:
+            seen[row.log] = seen.get(row.log, 0) + len(data)
+            found.append(_lines(row, tasks.get((row.name, row.index)), data))
+    return found

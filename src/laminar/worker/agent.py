@@ -1,0 +1,297 @@
+"""An agent: takes orders from a server, and runs attempts beside itself as forks of a process with the user's code.
+
+It needs nothing but HTTP to the server. It outlives the server for a while: the next one hears which attempts run here,
+and takes them back. When it ends, however that comes, all its attempts end with it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import queue
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+
+from laminar.client.blobs import HttpBlobs
+from laminar.client.bundles import fetch
+from laminar.client.http import Client
+from laminar.data.artifacts import Artifacts
+from laminar.data.journal import SPACE
+from laminar.data.serde import frames
+from laminar.data.serde.failures import describe
+from laminar.data.values import Values
+from laminar.errors import LaminarError, ServerError, StaleAttemptError
+from laminar.executors.contract import Host
+from laminar.executors.process import Process
+from laminar.host import processes
+from laminar.model.action import Door, Ended, Entry, EntryRef, Manifest, Request, SessionLost
+from laminar.model.code import Code
+from laminar.model.policies import Resources
+from laminar.wire.agents import (
+    Chunk,
+    End,
+    FailureView,
+    Heard,
+    Hello,
+    Key,
+    Leave,
+    Orders,
+    Ready,
+    Report,
+    Start,
+    Stop,
+    Welcome,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from laminar.executors.contract import Session
+    from laminar.model.action import Event
+    from laminar.model.ids import AttemptKey
+
+SERVER, TOKEN, FOLDER = "LAMINAR_AGENT_SERVER", "LAMINAR_AGENT_TOKEN", "LAMINAR_AGENT_FOLDER"
+#: Seconds without a server after which an agent ends.
+PATIENCE = 90.0
+#: Seconds between words to the server, where there is nothing to tell.
+BEAT = 4.0
+#: Seconds between looks at what attempts print.
+GLANCE = 0.2
+#: Seconds that the server may take to answer a request that waits for orders.
+SILENCE = 40.0
+#: Bytes of output in one report.
+MOST = 256 * 1024
+#: What forks need that the user's code may not have loaded, and what more where it has tasks.
+BEFORE_FORKS = ("laminar.client.line", "laminar.client.blobs", "laminar.worker.calling", "laminar.wire.agents")
+TASKS, SERVED = "laminar.tasks.environment", ("laminar.tasks.served",)
+
+
+def main() -> None:
+    """Serve the server that the environment names, until it says to leave, or is gone for too long."""
+    client = Client(
+        os.environ.pop(SERVER), os.environ.pop(TOKEN), timeout=SILENCE, patience=PATIENCE, at_first=PATIENCE
+    )
+    folder = os.environ.pop(FOLDER, None)
+    private = tempfile.mkdtemp(prefix="agent-", dir=folder)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    agent = Agent(client, private, os.path.join(folder or private, "bundles"))
+    try:
+        agent.serve()
+    except KeyboardInterrupt:
+        sys.exit(143)
+    except ServerError as error:
+        sys.exit(f"The server is gone: {error}")
+    finally:
+        agent.close()
+        shutil.rmtree(private, ignore_errors=True)
+
+
+class Running:
+    """An attempt that runs here, and how much of its output the server has."""
+
+    __slots__ = ("key", "log", "sent")
+
+    def __init__(self, key: Key, log: str) -> None:
+        """Begin with nothing printed."""
+        self.key = key
+        self.log = log
+        self.sent = 0
+
+    def printed(self) -> list[Chunk]:
+        """Give what it has printed since."""
+        chunks = []
+        try:
+            with open(self.log, "rb") as file:
+                file.seek(self.sent)
+                while data := file.read(MOST):
+                    chunks.append(Chunk(key=self.key, offset=self.sent, data=data))
+                    self.sent += len(data)
+        except FileNotFoundError:
+            return []
+        return chunks
+
+
+class Agent:
+    """An agent."""
+
+    def __init__(self, client: Client, folder: str, bundles: str) -> None:
+        """Begin with nothing to do.
+
+        Args:
+            client: Reaches the server, with the agent's token.
+            folder: For private files.
+            bundles: Folder where code is kept.
+        """
+        self._client = client
+        self._folder = folder
+        self._bundles = bundles
+        self._lock = threading.Lock()
+        self._running: dict[AttemptKey, Running] = {}
+        self._events: queue.SimpleQueue[Event | Key | None] = queue.SimpleQueue()
+        self._session: Session | None = None
+        self._reporter = threading.Thread(target=self._report, daemon=True, name="laminar-report")
+        self._endpoint = client.endpoint
+
+    def serve(self) -> None:
+        """Take orders until it is told to leave.
+
+        Raises:
+            ServerError: The server is gone, or does not want this agent.
+        """
+        welcome = self._hello()
+        self._reporter.start()
+        try:
+            self._session = self._open(welcome)
+        except LaminarError as error:
+            self._events.put(SessionLost(error))
+        after = 0
+        while True:
+            try:
+                orders: Orders = self._client.call(
+                    "POST", "/agent/orders", body=Ready(after=after), returns=Orders, again=True
+                )
+            except StaleAttemptError:
+                self._hello()  # another server: it has heard of nobody yet
+                after = 0
+                continue
+            after = orders.last
+            for order in orders.orders:
+                if isinstance(order, Leave):
+                    return
+                self._obey(order)
+
+    def close(self) -> None:
+        """End all attempts, and tell the server what is left to tell."""
+        if self._session is not None:
+            self._session.close()
+        self._events.put(None)
+        if self._reporter.is_alive():
+            self._reporter.join(GLANCE * 10)
+
+    def _hello(self) -> Welcome:
+        with self._lock:
+            live = [running.key for running in self._running.values()]
+            for running in self._running.values():
+                running.sent = 0  # another server has none of it
+        return self._client.call("POST", "/agent/hello", body=Hello(live=live), returns=Welcome, again=True)  # type: ignore[no-any-return]
+
+    def _open(self, welcome: Welcome) -> Session:
+        code = self._code(welcome)
+        host = Host(
+            deliver=self._events.put,
+            call=_never,
+            code=code.replace(path=(*code.path, *[folder for folder in sys.path if folder not in code.path])),
+            entry=EntryRef(f"{__name__}:ready", {"space": "", "run": ""}),
+            label=f"{os.environ.get(processes.LABEL, 'agent')}/",
+            folder=self._folder,
+        )
+        return Process(concurrency=max(1, welcome.concurrency), method="fork").open(host)
+
+    def _code(self, welcome: Welcome) -> Code:
+        if welcome.bundle:
+            return fetch(self._client, welcome.url, welcome.bundle, self._bundles)
+        cwd = os.getcwd()
+        return Code(None, None, tuple(welcome.imports), (cwd, *sys.path), ("",), cwd)
+
+    def _obey(self, order: Start | Stop) -> None:
+        key = order.key.key()
+        if isinstance(order, Stop):
+            if self._session is not None and key in self._running:
+                self._session.stop(key, order.grace)
+            return
+        if self._session is None or key in self._running:
+            return  # it cannot run, and the server knows; or it was told twice
+        log = os.path.join(self._folder, f"{key.action.name}.{key.action.index}.{key.epoch}.{key.number}")
+        with self._lock:
+            self._running[key] = Running(order.key, f"{log}.log")
+        self._events.put(order.key)
+        self._session.start(self._request(key, order, log))
+
+    def _request(self, key: AttemptKey, order: Start, log: str) -> Request:
+        registry = frames.registry()
+        values = Values(Artifacts(HttpBlobs(self._endpoint, order.token), SPACE, registry))
+        return Request(
+            key,
+            order,
+            order.environment,
+            Resources(),
+            f"{log}.log",
+            f"{log}.manifest",
+            entry=EntryRef(order.loader, {"values": values}),
+            door=Door(self._endpoint, order.token),
+        )
+
+    # What it tells the server, in a thread of its own
+
+    def _report(self) -> None:
+        told = 0.0
+        while True:
+            report, last = self._collect()
+            something = bool(report.started or report.ended or report.output or report.failed)
+            if something or time.monotonic() - told > BEAT:
+                try:
+                    self._tell(report)
+                except ServerError:
+                    os._exit(75)  # nobody takes reports any more; the attempts end with this process
+                told = time.monotonic()
+            if last:
+                return
+
+    def _tell(self, report: Report) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                heard: Heard = self._client.call("POST", "/agent/report", body=report, returns=Heard, again=True)
+            except StaleAttemptError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(GLANCE)  # the other thread says hello
+                continue
+            for key in heard.unknown:
+                if self._session is not None and key.key() in self._running:
+                    self._session.stop(key.key(), 0.0)
+            return
+
+    def _collect(self) -> tuple[Report, bool]:
+        """Wait for something to tell, or for the next beat; tells also whether that is all."""
+        events: list[Event | Key | None] = []
+        try:
+            events.append(self._events.get(timeout=GLANCE if self._running else BEAT))
+            while True:
+                events.append(self._events.get_nowait())
+        except queue.Empty:
+            pass
+        with self._lock:
+            running = list(self._running.values())
+        started = [event for event in events if isinstance(event, Key)]
+        output = [chunk for one in running for chunk in one.printed()]
+        ends = [self._end(event) for event in events if isinstance(event, Ended)]
+        lost = next((describe(event.error) for event in events if isinstance(event, SessionLost)), None)
+        report = Report(started=started, output=output, ended=ends, failed=FailureView.of(lost))
+        return report, None in events
+
+    def _end(self, ended: Ended) -> End:
+        with self._lock:
+            running = self._running.pop(ended.key)
+        if os.path.exists(running.log):
+            os.unlink(running.log)
+        manifest = ended.manifest
+        if manifest is None and ended.error is not None:
+            manifest = Manifest({}, describe(ended.error))
+        return End.of(ended, manifest)
+
+
+def _never(request: Request) -> Manifest:
+    raise AssertionError(f"{request.key} was to run inside the agent")
+
+
+def ready(_: Any) -> Entry:
+    """Load what forks need, in the process that forks them."""
+    for name in (*BEFORE_FORKS, *(SERVED if TASKS in sys.modules else ())):
+        importlib.import_module(name)
+    return Entry()
