@@ -144,7 +144,8 @@ class Client:
         )
         with answer:
             self._see(answer, f"{method} {path}")
-            return None if returns is None else self._read(answer, returns, f"{method} {path}")
+            data = answer.read()  # to its end, so that the connection can be used again
+        return None if returns is None else self._read(data, returns, f"{method} {path}")
 
     def events(
         self, path: str, after: int = 0, query: Mapping[str, str | int | float | bool | None] | None = None
@@ -192,6 +193,7 @@ class Client:
         )
         with answer:
             self._see_stored(answer, self._transport.absolute(url), UploadRefusedError)
+            answer.drain_conn()
 
     def get(self, url: str) -> BinaryIO:
         """Open what lies at a signed address. The client's token is not shown there.
@@ -242,9 +244,9 @@ class Client:
             f"{data[:SHOWN]!r}. See that the address is right, and what stands between."
         )
 
-    def _read(self, answer: Answer, kind: Any, what: str) -> Any:
+    def _read(self, data: bytes, kind: Any, what: str) -> Any:
         try:
-            return _decoder(kind).decode(answer.read())
+            return _decoder(kind).decode(data)
         except msgspec.DecodeError as error:
             raise ServerError(
                 f"{self.endpoint} answered {what} with something that this version does not understand: {error}. "

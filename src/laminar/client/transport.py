@@ -94,7 +94,7 @@ class Transport:
                 wait = waits.next(_asked_for(answer)) if _can_wait(answer, again, busy) else None
                 if wait is None:
                     return answer
-                answer.close()
+                answer.drain_conn()
             time.sleep(wait)
             if start is not None:
                 body.seek(start)  # type: ignore[union-attr]
