@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 PROGRAM = str(Path(sys.executable).parent / "laminar")
@@ -54,7 +56,7 @@ class Project:
             cwd=self.folder / cwd,
             env={
                 **os.environ,
-                "HOME": str(self.folder),
+                "HOME": str(self.folder.parent / "home"),
                 "PYTHONPATH": str(self.folder),
                 "PYTHONDONTWRITEBYTECODE": "1",
                 **environment,
@@ -77,3 +79,26 @@ class Project:
         head, _, call = text.rstrip().rpartition("\n")
         done = self.run(sys.executable, "-c", f"{head}\nprint(json.dumps({call}))", **how)
         return json.loads(done.stdout.splitlines()[-1])
+
+
+@contextlib.contextmanager
+def serving(folder):
+    """Run ``laminar serve``, and give its address."""
+    command = [PROGRAM, "serve", "--port", "0", "--state", str(folder / "state")]
+    server = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        lines = []
+        for line in server.stdout:
+            lines.append(line)
+            if '"listening"' in line:
+                break
+        else:
+            raise AssertionError("".join(lines))
+        reading = threading.Thread(target=server.stdout.read, daemon=True)
+        reading.start()
+        yield json.loads(lines[-1])["url"]
+    finally:
+        server.terminate()
+        server.wait(30)
+        reading.join(30)
+        server.stdout.close()
