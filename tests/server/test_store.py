@@ -15,7 +15,7 @@ import pytest
 import stores
 
 from laminar.client.http import Client
-from laminar.errors import DigestMismatchError, ServerError
+from laminar.errors import DigestMismatchError
 from laminar.server.identity import Role
 
 KEY = f"{stores.SPACE}/bundles/one.tar.gz"
@@ -135,7 +135,8 @@ def test_an_address_that_is_over_counts_no_more(shop: stores.Shop, tmp_path: Pat
 
 
 def test_what_is_not_there_is_told_so(shop: stores.Shop) -> None:
-    with pytest.raises(ServerError, match="nothing at this address"):
+    assert shop.face.ask("GET", shop.store.signed_get(KEY)).status == 404
+    with pytest.raises(FileNotFoundError, match="nothing at a signed address"):
         Client(shop.endpoint).get(shop.store.signed_get(KEY))
 
 

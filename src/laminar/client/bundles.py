@@ -34,9 +34,8 @@ def fetch(client: Client, url: str, md5: str, folder: str) -> Code:
         Where the code is.
 
     Raises:
-        FileNotFoundError: It is not in the store.
         DigestMismatchError: Its bytes are not those that were deployed.
-        BundleError: It is not safe to unpack, or there is no room.
+        BundleError: It is not in the store, is not safe to unpack, or there is no room.
     """
     place = os.path.join(os.path.abspath(folder), md5)
     if not os.path.isdir(place):
@@ -52,7 +51,7 @@ def _put(client: Client, url: str, md5: str, place: str) -> None:
     private = os.path.join(temporary, leftovers.private_name())
     archive = os.path.join(temporary, leftovers.private_name())
     try:
-        with client.get(url) as source:
+        with _opened(client, url, md5) as source:
             _check(md5, _save(source, archive))
         unpack(archive, private)
         _name(private, place)
@@ -67,6 +66,13 @@ def _name(private: str, place: str) -> None:
     except OSError:
         if not os.path.isdir(place):  # else another process was faster with the same
             raise
+
+
+def _opened(client: Client, url: str, md5: str) -> BinaryIO:
+    try:
+        return client.get(url)
+    except FileNotFoundError:
+        raise BundleError(f"The bundle {md5} is not in the server's store any more. Deploy the code again.") from None
 
 
 def _save(source: BinaryIO, path: str) -> str:

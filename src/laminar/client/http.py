@@ -258,10 +258,10 @@ class Client:
         if 200 <= answer.status < 300:
             return
         with answer:
+            if answer.status == ABSENT:
+                raise FileNotFoundError(f"There is nothing at a signed address of {origin(url)}.")
             if answer.headers.get("Content-Type", "").startswith(problems.MEDIA_TYPE):
                 raise self._refusal(answer, "a signed request")
-            if answer.status == ABSENT:
-                raise FileNotFoundError(origin(url))
             code = _CODE.search(answer.read())
         if code and code[1] in DIGESTS:
             raise DigestMismatchError(
