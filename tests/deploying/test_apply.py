@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tarfile
 
@@ -228,3 +229,21 @@ print(sys.modules["__main__"].marked())
 """
 
     assert project.run(sys.executable, "-c", program, cwd="..").stdout == "all is defined\n"
+
+
+def test_an_image_is_built_once_where_tasks_run_in_containers(project, engine_named):
+    engine = engine_named("docker")
+    name = f"{engine.prefix.removeprefix('laminar-')}-deployed"
+    image = f'laminar.Image.from_debian_base(name="{name}").with_env_vars({{"MADE": "by deploying"}})'
+    project.write("main.py", MAIN.replace('"inner"', f'"inner", image={image}'))
+    variables = {name: os.environ[name] for name in engine.variables}
+    deploy = f"{APPLY}\nto = Folder('there', containers=True)\n[applied(to, main.env), *plan([main.env]).images]"
+
+    first, tag = project.plan(deploy, **variables)
+    again, _ = project.plan(deploy, **variables)
+
+    assert engine.docker("run", "--rm", tag, "printenv", "MADE") == "by deploying"
+    building = [line for line in first["log"] if line.startswith("Building the image ")]
+    assert building == [f"Building the image {tag}."]
+    assert first["log"].index(building[0]) < first["log"].index("bundle sent")
+    assert again["log"] == ["bundle is there", "inner", "outer"]
