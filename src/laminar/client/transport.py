@@ -1,6 +1,6 @@
 """Requests over connections that are kept, tried again while that can help.
 
-Loads urllib3 (about 70 ms with what it brings along): only for who asks a server.
+Loads urllib3 (58 ms): only for who asks a server.
 """
 
 from __future__ import annotations
