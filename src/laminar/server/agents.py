@@ -20,7 +20,7 @@ from laminar.model.action import Ended, Failure, Manifest, Started
 from laminar.model.states import Outcome
 from laminar.model.value import Value
 from laminar.server.bell import Bell
-from laminar.wire.agents import Key, Leave, Orders, Start, Stop, Welcome
+from laminar.wire.agents import End, Key, Leave, Orders, Start, Stop, Welcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ SILENCE = 15.0
 GLANCE = 1.0
 #: Seconds that an agent has to come up, its image being there.
 PATIENCE = 120.0
+#: Seconds for which an attempt of a server that is gone is kept for the run that asks for it.
+UNCLAIMED = 60.0
 #: How often in a row a pool's agent may end before it has come up.
 VAIN = 3
 #: Seconds that the name of an agent counts.
@@ -141,6 +143,22 @@ class Agent:
         return not self.pool.each or len(self.live) < self.pool.each
 
 
+class _LeftOver:
+    """An attempt that was started for a server that is gone.
+
+    Attributes:
+        agent: Who runs it.
+        key: Its name then.
+        end: How it has ended meanwhile, if it has.
+    """
+
+    def __init__(self, agent: Agent, key: AttemptKey) -> None:
+        self.agent = agent
+        self.key = key
+        self.end: End | None = None
+        self.since = time.monotonic()
+
+
 class _Group:
     """A pool at work."""
 
@@ -167,7 +185,7 @@ class Agents:
         self._agents: dict[str, Agent] = {}
         self._attempts: dict[AttemptKey, Attempt] = {}
         #: Attempts that agents run for a server that is gone, by their actions, until somebody takes them back.
-        self._left: dict[ActionKey, tuple[Agent, AttemptKey]] = {}
+        self._left: dict[ActionKey, _LeftOver] = {}
         self._closing = threading.Event()
         self._watch = threading.Thread(target=self._look, daemon=True, name="laminar-agents")
 
@@ -202,17 +220,19 @@ class Agents:
         with self._lock:
             self._attempts[attempt.key] = attempt
             left = self._left.pop(attempt.key.action, None)
-            if left is not None and left[0].pool == pool and left[0].id in self._agents:
-                return self._take_back(attempt, *left)
+            if left is not None and left.agent.pool == pool and left.agent.id in self._agents:
+                return self._take_back(attempt, left)
             self._place(pool, attempt)
             return None
 
-    def _take_back(self, attempt: Attempt, agent: Agent, known: AttemptKey) -> AttemptKey:
-        attempt.agent = agent
-        agent.live[known] = attempt
-        attempt.start = _renamed(attempt.start, known)
+    def _take_back(self, attempt: Attempt, left: _LeftOver) -> AttemptKey:
+        attempt.agent = left.agent
+        left.agent.live[left.key] = attempt
+        attempt.start = _renamed(attempt.start, left.key)
         attempt.deliver(Started(attempt.key, "goes on: it was started before"))
-        return known
+        if left.end is not None:
+            self._end(attempt, self._told(attempt, left.end.ended(attempt.key)))
+        return left.key
 
     def stop(self, key: AttemptKey, grace: float) -> None:
         """Have an attempt stopped. Its end is delivered."""
@@ -289,7 +309,7 @@ class Agents:
             for key in hello.live:
                 known = key.key()
                 if known not in agent.live:
-                    self._left[known.action] = (agent, known)
+                    self._left[known.action] = _LeftOver(agent, known)
         return Welcome(
             space=pool.space,
             bundle=pool.bundle,
@@ -318,18 +338,29 @@ class Agents:
             for started in report.started:
                 attempt = agent.live.get(started.key())
                 if attempt is None:
-                    unknown.append(started)
+                    unknown += [] if self.left(agent, started) else [started]
                 else:
                     attempt.deliver(Started(attempt.key))
             for end in report.ended:
                 attempt = agent.live.get(end.key.key())
                 if attempt is None:
-                    self._left.pop(end.key.key().action, None)
+                    self._keep(agent, end)
                 else:
                     self._end(attempt, self._told(attempt, end.ended(attempt.key)))
             if report.failed is not None:
                 self._fail(agent, report.failed.failure())
         return unknown
+
+    def _keep(self, agent: Agent, end: End) -> None:
+        """Keep the end of an attempt that was started for a server that is gone, until somebody takes it back."""
+        if self.left(agent, end.key):
+            self._left[end.key.key().action].end = end
+
+    def left(self, agent: Agent, key: Key) -> bool:
+        """Tell whether an attempt was started for a server that is gone, and nobody has taken it back yet."""
+        known = key.key()
+        left = self._left.get(known.action)
+        return left is not None and left.agent is agent and left.key == known
 
     def running(self, agent: Agent, key: Key) -> AttemptKey | None:
         """Give the name that an attempt has now; None if it is not this agent's."""
@@ -377,8 +408,8 @@ class Agents:
             group.agents.pop(agent.id, None)
             if not group.agents and not group.waiting and not group.vain:
                 del self._groups[agent.pool]
-        for action, (left, _) in list(self._left.items()):
-            if left is agent:
+        for action, left in list(self._left.items()):
+            if left.agent is agent:
                 del self._left[action]
 
     # Who is gone
@@ -423,10 +454,18 @@ class Agents:
             with self._lock:
                 late = now - before - GLANCE
                 before = now
+                self._stop_unclaimed(now)
                 for agent in list(self._agents.values()):
                     if late > GLANCE:
                         agent.seen += late  # this process stood still, and heard nobody
                     self._check(agent, now)
+
+    def _stop_unclaimed(self, now: float) -> None:
+        """Stop what was started for a server that is gone, where no run asks for it."""
+        for action, left in list(self._left.items()):
+            if now - left.since > UNCLAIMED:
+                del self._left[action]
+                left.agent.order(Stop(key=Key.of(left.key), grace=0.0))
 
     def _check(self, agent: Agent, now: float) -> None:
         silent = now - agent.seen
@@ -439,7 +478,7 @@ class Agents:
 
     def _unused(self, agent: Agent) -> bool:
         """Tell whether an agent runs nothing, neither for this server nor for one before."""
-        return not agent.live and not any(left is agent for left, _ in self._left.values())
+        return not agent.live and not any(left.agent is agent for left in self._left.values())
 
     def _kill(self, agent: Agent, why: str) -> None:
         if agent.handle is not None:

@@ -72,7 +72,7 @@ class Place(Session):
         self._live.add(request.key)
         attempt = Attempt(request.key, placed.start(request.key, request.door.token), self._take)
         known = self._agents.start(placed.pool, attempt)
-        if known is not None:
+        if known is not None and request.key in self._live:
             self._lines.rename(known, request.key)
 
     def _take(self, event: Event) -> None:

@@ -333,9 +333,11 @@ class Heard(Plain, frozen=True, kw_only=True):
 
     Attributes:
         unknown: Attempts that it told of, and that the server knows no more: they are to be stopped.
+        later: Attempts whose output was not taken yet: their run is about to be taken up.
     """
 
     unknown: list[Key] = []
+    later: list[Key] = []
 
 
 # What an attempt asks

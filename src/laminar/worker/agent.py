@@ -252,6 +252,9 @@ class Agent:
                     raise
                 time.sleep(GLANCE)  # the other thread says hello
                 continue
+            for chunk in reversed(report.output):
+                if chunk.key in heard.later and chunk.key.key() in self._running:
+                    self._running[chunk.key.key()].sent = chunk.offset
             for key in heard.unknown:
                 if self._session is not None and key.key() in self._running:
                     self._session.stop(key.key(), 0.0)

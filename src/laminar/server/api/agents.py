@@ -48,18 +48,20 @@ def _report(asked: Asked) -> Heard:
     engine = asked.services.engine
     agent = engine.agents.agent(asked.identity.claims)
     told: Report = asked.body
-    unknown = []
+    unknown, later = [], []
     for chunk in told.output:
         key = engine.agents.running(agent, chunk.key)
-        if key is None:
-            unknown.append(chunk.key)
-        else:
+        if key is not None:
             engine.output.add(key, chunk.offset, chunk.data)
+        elif engine.agents.left(agent, chunk.key):
+            later.append(chunk.key)
+        else:
+            unknown.append(chunk.key)
     try:
         unknown += engine.agents.report(agent, told)
     except ValueError as error:
         raise refusal(400, f"The report is not understood: {error}.") from None
-    return Heard(unknown=list(dict.fromkeys(unknown)))
+    return Heard(unknown=list(dict.fromkeys(unknown)), later=list(dict.fromkeys(later)))
 
 
 async def messages(asked: Asked) -> None:
@@ -75,7 +77,7 @@ async def answers(asked: Asked) -> Answers:
     """Give an attempt its answers, once there are some."""
     attending: Attending = asked.body
     bell, found = asked.services.engine.lines.line(asked.identity.claims)
-    return await _once(asked, bell, lambda: found(attending), lambda given: bool(given.answers) or not attending.line)
+    return await _once(asked, bell, lambda: found(attending), lambda given: bool(given.answers) or given.line != attending.line)
 
 
 async def _once(asked: Asked, bell: Bell, look: Callable[[], T], some: Callable[[T], bool]) -> T:
