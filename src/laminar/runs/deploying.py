@@ -51,6 +51,10 @@ class Deployment(Value, frozen=True):
     existed: bool = False
     differs: tuple[str, ...] | None = None
 
+    def __repr__(self) -> str:
+        """Show kind, name and version."""
+        return f"<Deployment {self.kind} {self.name} {self.version}>"
+
     def summary_repr(self) -> str:
         """Say in a few words what it is."""
         parts = self.entities if self.kind == "environment" else self.entities[1:]

@@ -27,7 +27,11 @@ WORDS: dict[str, Schema] = {
     "datetime.date": {"type": "string", "format": "date"},
     "datetime.time": {"type": "string", "format": "time"},
     "uuid.UUID": {"type": "string", "format": "uuid"},
+    "File": {},  # a path, or the parts of a handle
+    "Dir": {},
 }
+#: How the names of numpy's scalars begin, behind the module's.
+NUMPY = {"bool": "boolean", "int": "integer", "uint": "integer", "float": "number"}
 SETS = ("set", "frozenset", "Set", "MutableSet")
 MAPPINGS = ("dict", "Mapping", "MutableMapping", "defaultdict", "OrderedDict", "Counter")
 
@@ -43,7 +47,7 @@ def schema_of(structure: Plain) -> Schema | None:
         class whose values travel by pickle.
     """
     if isinstance(structure, str):
-        return WORDS.get(structure, {"type": "string"})
+        return WORDS[structure] if structure in WORDS else _word(structure)
     ((head, inner),) = list(structure.items())[:1]
     make = _MAKERS.get(head)
     if make is not None:
@@ -53,6 +57,12 @@ def schema_of(structure: Plain) -> Schema | None:
     if head in ("class", "again"):
         return None
     return _array(head, inner)
+
+
+def _word(name: str) -> Schema:
+    module, _, scalar = name.rpartition(".")
+    known = NUMPY.get(scalar.rstrip("0123456789_"), "string") if module == "numpy" else "string"
+    return {"type": known}
 
 
 def _part(structure: Plain) -> Schema:
