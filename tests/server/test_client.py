@@ -31,6 +31,7 @@ from laminar.errors import (
     StorageError,
     UploadRefusedError,
 )
+from laminar.runs import connecting
 from laminar.server import streams
 from laminar.server.identity import Role
 from laminar.server.routes import Asked, Route
@@ -324,6 +325,28 @@ def test_a_certificate_is_checked(tmp_path: Path) -> None:
         with pytest.raises(ServerNotReachableError, match=r"cannot be trusted: .*SSL_CERT_FILE"):
             Client(peer.url, TOKEN, at_first=20).call("GET", "/x")
         assert len(peer.asked) == 1
+
+
+def test_the_client_that_is_configured_knows_the_server_its_authority_and_the_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, authority = certificate(tmp_path)
+    with peers.peer(GOOD, context=context) as peer:
+        given = {
+            "SERVER_ENDPOINT": peer.url,
+            "SERVER_API_KEY": TOKEN,
+            "SERVER_CA_CERTS": authority,
+            "TASK_PROJECT": "a",
+        }
+        for name, value in given.items():
+            monkeypatch.setenv(f"LAMINAR_{name}", value)
+        client = connecting.client()
+        assert client.call("GET", client.space_path("/runs"), returns=Number) == Number(5)
+        assert peer.asked[0].startswith(b"GET /api/v1/projects/a/domains/development/runs HTTP/1.1")
+        assert f"Authorization: Bearer {TOKEN}".encode() in peer.asked[0]
+        monkeypatch.setenv("LAMINAR_SERVER_CA_CERTS", str(tmp_path / "none"))
+        with pytest.raises(ServerNotReachableError, match="cannot be trusted: No such file"):
+            connecting.client().call("GET", "/x")
 
 
 def test_threads_share_a_client_and_its_connections() -> None:

@@ -156,9 +156,9 @@ def _desk(place: Mapping[str, str | None], *, make: bool = False) -> Iterator[De
 
     chosen = init_from_config()
     if chosen.endpoint is not None and not any(place.values()):
-        from laminar.client.http import Client  # 60 ms, and only here
+        from laminar.runs.connecting import client as connect  # 60 ms, and only here
 
-        with Client(chosen.endpoint, chosen.api_key) as client:
+        with connect(chosen) as client:
             yield Remote(client)
     else:
         from laminar.server import desk, settings  # 150 ms, and only here

@@ -1,4 +1,4 @@
-"""The blobs of an attempt's space, by way of its server: nothing is needed but HTTP and the attempt's token.
+"""The blobs of a space, by way of its server: nothing is needed but HTTP and the token of an attempt, or a person's.
 
 Small blobs go within requests, many at a time where that is possible; what is larger goes to and from the store by
 signed addresses.
@@ -10,6 +10,7 @@ import hashlib
 import io
 import tempfile
 from base64 import b64encode
+from urllib.parse import quote
 
 from laminar.client.http import Client
 from laminar.data.contract import Blobs, Upload
@@ -24,7 +25,9 @@ from laminar.wire.store import (
     ListNames,
     PutBlob,
     ReadBlob,
+    Reading,
     StoreAnswer,
+    StoreReading,
     StoreRequest,
     WriteBlob,
 )
@@ -51,16 +54,21 @@ class HttpBlobs(Blobs):
         root: The address of the server, and what all names begin with.
     """
 
-    def __init__(self, endpoint: str, token: str, below: str = "", *, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, endpoint: str, token: str | None, below: str = "", *, space: str | None = None, patience: float = PATIENCE
+    ) -> None:
         """Remember where they are; nothing is asked yet.
 
         Args:
             endpoint: Address of the server.
-            token: The attempt's token. It says which space the blobs are in, and is in no message.
+            token: The token of an attempt, which says which space the blobs are in, or of a person. It is in no
+                message.
             below: What all names begin with, within the space.
+            space: Project and domain, ``"<project>/<domain>"``, where a person asks.
             patience: Seconds for which a server that does not answer is waited for.
         """
         self._client = Client(endpoint, token, patience=patience, at_first=patience)
+        self._space = space
         self._below = f"{below.strip('/')}/" if below.strip("/") else ""
         self.root = f"{self._client.endpoint}/{self._below}"
 
@@ -165,11 +173,21 @@ class HttpBlobs(Blobs):
         """Carry out operations, in requests of so many."""
         replies: list[StoreReply] = []
         for batch in [operations[start : start + MOST] for start in range(0, len(operations), MOST)] or [[]]:
-            answer: StoreAnswer = self._client.call(
-                "POST", "/attempt/store", body=StoreRequest(operations=list(batch)), returns=StoreAnswer, again=True
-            )
+            path, body = self._asking(batch)
+            answer: StoreAnswer = self._client.call("POST", path, body=body, returns=StoreAnswer, again=True)
             replies += answer.replies
         return replies
+
+    def _asking(self, batch: Sequence[Operation]) -> tuple[str, StoreRequest | StoreReading]:
+        """Give the path that operations go to, and the request."""
+        if self._space is None:
+            return "/attempt/store", StoreRequest(operations=list(batch))
+        project, _, domain = self._space.partition("/")
+        path = f"/projects/{quote(project, safe='')}/domains/{quote(domain, safe='')}/content"
+        reading = [operation for operation in batch if isinstance(operation, Reading)]
+        if len(reading) == len(batch):  # which takes a lesser role
+            return f"{path}/reading", StoreReading(operations=reading)
+        return path, StoreRequest(operations=list(batch))
 
 
 class _HttpUpload(Upload):

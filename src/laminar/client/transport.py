@@ -142,7 +142,8 @@ class Transport:
         where = origin(url)
         if isinstance(error, urllib3.exceptions.SSLError):
             return ServerNotReachableError(
-                f"{where} cannot be trusted: {_reason(error)}. Name the file of its authority by SSL_CERT_FILE."
+                f"{where} cannot be trusted: {_reason(error)}. Name the file of its authority by "
+                "server.ca_certs or SSL_CERT_FILE."
             )
         if not _never_left(error) and method == "POST":
             return ServerNotReachableError(

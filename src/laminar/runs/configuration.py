@@ -21,6 +21,7 @@ FILE = "config.yaml"
 KEYS: dict[str, type] = {
     "server.endpoint": str,
     "server.api_key": str,
+    "server.ca_certs": str,
     "task.project": str,
     "task.domain": str,
     "local.root": str,
@@ -32,7 +33,7 @@ SECTIONS = tuple(sorted({key.partition(".")[0] for key in KEYS}))
 #: Variables that begin like keys, and tell a running task about itself.
 TOLD = ("LAMINAR_TASK_NAME",)
 #: Keys whose values are paths; in a file, relative ones start at the project.
-PATHS = ("local.root", "image.ca_certs")
+PATHS = ("local.root", "image.ca_certs", "server.ca_certs")
 WORDS = {str: "text", int: "a whole number"}
 
 
@@ -42,6 +43,7 @@ class Configuration(Value, frozen=True):
     Attributes:
         endpoint: Address of the server; None means that runs are local.
         api_key: What the server is shown. It is never printed.
+        ca_certs: File of the authority that the server's certificate is from; None for those of the system.
         project: The project that runs and deployments belong to.
         domain: The domain that they belong to, such as ``development``.
         root: Folder of local runs: ledger, logs, values, secrets.
@@ -56,6 +58,7 @@ class Configuration(Value, frozen=True):
 
     endpoint: str | None = None
     api_key: str | None = None
+    ca_certs: str | None = None
     project: str = "default"
     domain: str = "development"
     root: str = FOLDER

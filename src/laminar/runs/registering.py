@@ -7,9 +7,8 @@ import tempfile
 from abc import ABC, abstractmethod
 from urllib.parse import quote, urlsplit
 
-from laminar.client.http import Client
 from laminar.errors import UnknownEntityError
-from laminar.runs import configuration
+from laminar.runs import connecting
 from laminar.wire.deployments import (
     DeploymentPage,
     DeploymentView,
@@ -21,12 +20,11 @@ from laminar.wire.health import Me
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from laminar.client.http import Client
     from laminar.packaging.bundle import Bundle
     from laminar.wire.deployments import DeployRequest
     from laminar.wire.specs import EntitySpec
 
-#: Where a server answers that ``laminar serve`` has started on this machine.
-DEFAULT_ENDPOINT = "http://127.0.0.1:8080"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 DOCKER = "docker"
 FILENAME = "bundle.tar.gz"
@@ -137,6 +135,4 @@ def server() -> Server:
     Raises:
         ConfigurationError: The configuration makes no sense.
     """
-    chosen = configuration.current()
-    endpoint = chosen.endpoint or DEFAULT_ENDPOINT
-    return Server(Client(endpoint, chosen.api_key, project=chosen.project, domain=chosen.domain))
+    return Server(connecting.client())
