@@ -8,10 +8,13 @@ import json
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from laminar.model.token import TokenRow
-from laminar.server import listening, serving
+from laminar.server import listening, opening, serving
+from laminar.server.agents import Pool
+from laminar.server.api import table
 from laminar.server.api.health import ROUTES as OF_HEALTH
 from laminar.server.api.tokens import ROUTES as OF_TOKENS
 from laminar.server.identity import Role
@@ -139,7 +142,7 @@ def services(settings: Settings, **others: Any) -> Services:
         "tokens": Tokens(Table()),
         "metrics": Metrics(),
         "stopping": Stopping(),
-        "lives": lambda identity: identity.claims.get("run") != "ended",
+        "lives": lambda identity: "ended" not in identity.claims.values(),
         **others,
     }
     return Services(**parts)
@@ -149,17 +152,35 @@ def services(settings: Settings, **others: Any) -> Services:
 def running(routes: Sequence[Route] = ROUTES, given: Services | None = None, **settings: Any) -> Iterator[Face]:
     """Run a server."""
     found = given or services(Settings(port=0, **settings))
-    sockets = listening.listen(found.settings)
-    server = serving.Server(routes, found)
+    with _answering(routes, found, listening.listen(found.settings)) as face:
+        yield face
+
+
+@contextlib.contextmanager
+def whole(folder: Path, **settings: Any) -> Iterator[Face]:
+    """Run a server with all of its parts: database, store, engine."""
+    found = Settings(port=0, state=str(folder), **settings)
+    sockets = listening.listen(found)
+    with opening.opened(found, serving.url(sockets[0])) as parts, _answering(table.ROUTES, parts, sockets) as face:
+        yield face
+
+
+@contextlib.contextmanager
+def _answering(routes: Sequence[Route], parts: Services, sockets: list[socket.socket]) -> Iterator[Face]:
+    server = serving.Server(routes, parts)
     thread = threading.Thread(target=server.run, args=(sockets,), name="server under test")
     thread.start()
     try:
-        yield Face(server, found, int(sockets[0].getsockname()[1]))
+        yield Face(server, parts, int(sockets[0].getsockname()[1]))
     finally:
         server.should_exit = True
         thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
-def claims(role: Role, run: str = "r1") -> dict[str, str]:
-    return {"space": "default/development", "run": run, "action": "a0", "role": role.value}
+def claims(role: Role, run: str = "r1") -> dict[str, Any]:
+    """What an agent or an attempt would be signed for."""
+    space = "default/development"
+    if role is Role.AGENT:
+        return {"agent": run, "pool": vars(Pool(space, "0" * 32))}
+    return {"space": space, "run": run, "name": "a0", "index": 0, "number": 1, "epoch": 1, "flow": ""}

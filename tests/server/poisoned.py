@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import pickle
 import re
 import sys
 import tarfile
+import tempfile
 import threading
+from pathlib import Path
 from urllib.parse import quote
 
 import faces
@@ -22,12 +25,16 @@ from laminar.server.routes import Asked, Route
 
 #: What the interpreter reports when something is carried out that was not there before.
 WATCHED = ("pickle.", "exec", "compile", "import", "os.system", "os.exec", "os.posix_spawn", "os.fork", "subprocess.")
+#: Who compiles constructors of its own records when the first is made.
+COMPILERS = ("laminar.model.value",)
 MAIN = threading.get_ident()
 seen: list[str] = []
 
 
 def watch(event: str, arguments: tuple[object, ...]) -> None:
-    if threading.get_ident() != MAIN and event.startswith(WATCHED):
+    if threading.get_ident() == MAIN or not event.startswith(WATCHED):
+        return
+    if sys._getframe(1).f_globals["__name__"] not in COMPILERS:
         seen.append(event if event != "import" else f"import {arguments[0]}")
 
 
@@ -81,12 +88,21 @@ def credentials(face: faces.Face, route: Route) -> str:
     return face.services.signer.sign(route.role.value, faces.claims(route.role), 600)
 
 
+def server(
+    stack: contextlib.ExitStack, routes: list[Route], kind: str
+) -> contextlib.AbstractContextManager[faces.Face]:
+    if kind == "careless":
+        return faces.running(routes)
+    return faces.whole(Path(stack.enter_context(tempfile.TemporaryDirectory())), rate=100_000)
+
+
 def main(kind: str) -> None:
     unpickling = Route("PUT", "/careless", Role.VIEWER, careless, "Unpickle.", streams=True)
     routes = [route for route in ROUTES if route.media != "text/event-stream"]
     if kind == "careless":
         routes = [unpickling]
-    with faces.running(routes, rate=100_000) as face:
+    with contextlib.ExitStack() as stack:
+        face = stack.enter_context(server(stack, routes, kind))
         for route in routes:
             face.token = credentials(face, route)
             send(face, route, b"{}")  # what is loaded late is loaded now

@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
+from laminar.server.api import table
 from laminar.server.identity import Role
 from laminar.server.openapi import described
 
@@ -34,21 +35,21 @@ CHECKS = [
 ]
 
 
-ROUTES = {(route.method, re.sub(r":\w+}", "}", route.full)): route for route in faces.ROUTES}
-SCHEMA = schemathesis.openapi.from_dict(json.loads(described(faces.ROUTES)))
+ROUTES = {(route.method, re.sub(r":\w+}", "}", route.full)): route for route in table.ROUTES}
+SCHEMA = schemathesis.openapi.from_dict(json.loads(described(table.ROUTES)))
 OPERATIONS = [found.ok() for found in SCHEMA.get_all_operations()]
 
 
 @pytest.fixture(scope="module")
-def face() -> Iterator[faces.Face]:
-    """A server that does not mind how fast it is asked."""
-    with faces.running(rate=100_000) as found:
+def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[faces.Face]:
+    """A whole server, that does not mind how fast it is asked."""
+    with faces.whole(tmp_path_factory.mktemp("server"), rate=100_000) as found:
         yield found
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
 def test_every_operation_answers_as_it_is_described(face: faces.Face, operation: Any) -> None:
-    headers = credentials(face, ROUTES[operation.method.upper(), operation.path].role)
+    headers = credentials(face, ROUTES[operation.method.upper(), operation.path].role, operation.label)
 
     @settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(case=operation.as_strategy())
@@ -58,15 +59,16 @@ def test_every_operation_answers_as_it_is_described(face: faces.Face, operation:
     holds()
 
 
-def credentials(face: faces.Face, role: Role) -> dict[str, str]:
+def credentials(face: faces.Face, role: Role, name: str) -> dict[str, str]:
+    """Be an agent or an attempt where only those may ask; one for each operation, lest it is given work to wait for."""
     if role not in (Role.AGENT, Role.ATTEMPT):
         return {}
-    return {"Authorization": f"Bearer {face.services.signer.sign(role.value, faces.claims(role), 600)}"}
+    return {"Authorization": f"Bearer {face.services.signer.sign(role.value, faces.claims(role, name), 600)}"}
 
 
 def test_the_description_has_every_route_and_its_problems() -> None:
-    assert len(OPERATIONS) == len(faces.ROUTES)
-    document = json.loads(described(faces.ROUTES))
+    assert len(OPERATIONS) == len(table.ROUTES)
+    document = json.loads(described(table.ROUTES))
     for path in document["paths"].values():
         for operation in path.values():
             assert "application/problem+json" in operation["responses"]["default"]["content"]

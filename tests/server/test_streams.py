@@ -85,18 +85,18 @@ def test_a_stream_says_what_happens_with_growing_ids_and_how_it_ended(face: face
 @pytest.mark.parametrize(
     ("path", "headers", "first"),
     [
-        ("/api/v1/count?after=3", "", b"id: 4"),
-        ("/api/v1/count", "Last-Event-ID: 2\r\n", b"id: 3"),
-        ("/api/v1/count?after=1", "Last-Event-ID: 4\r\n", b"id: 5"),
+        ("/api/v1/count?after=3", "", b"\nid: 4\n"),
+        ("/api/v1/count", "Last-Event-ID: 2\r\n", b"\nid: 3\n"),
+        ("/api/v1/count?after=1", "Last-Event-ID: 4\r\n", b"\nid: 5\n"),
     ],
 )
 def test_a_stream_goes_on_after_the_last_id_that_was_seen(
     face: faces.Face, path: str, headers: str, first: bytes
 ) -> None:
     with opened(face, path, headers) as connection:
-        found = until(connection, b"id: 5")
+        found = until(connection, b"\nid: 5\n")
     assert first in found
-    assert found.count(b"\nid: ") == 6 - int(first[-1:])
+    assert found.count(b"\nid: ") == 6 - int(first[-2:])
 
 
 @pytest.mark.parametrize("last", ["x", "-1", "1.5", "9" * 30, "²"])
@@ -112,7 +112,7 @@ def test_a_stream_on_which_nothing_happens_shows_that_it_is_alive(face: faces.Fa
 
 def test_a_stream_that_nobody_reads_any_more_is_let_go(face: faces.Face, count: Count) -> None:
     with opened(face) as connection:
-        until(connection, b"id: 5")
+        until(connection, b"\nid: 5\n")
     assert count.closed.wait(faces.PATIENCE)
 
 
@@ -120,6 +120,6 @@ def test_a_stream_ends_when_the_server_stops_without_saying_that_this_was_all(co
     route = Route("GET", "/count", Role.VIEWER, count.answer, "Count.", media=streams.MEDIA)
     with faces.running((route,), grace=60) as face:
         connection = opened(face)
-        until(connection, b"id: 5")
+        until(connection, b"\nid: 5\n")
     assert b"event: end" not in faces.read_all(connection)
     assert count.closed.is_set()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import faces
 import pytest
 
-import faces
 from laminar.server.identity import Role
 from shells import Shell
 

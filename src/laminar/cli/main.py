@@ -19,6 +19,7 @@ from laminar.cli.looking import get
 from laminar.cli.printed import logs
 from laminar.cli.resuming import resume
 from laminar.cli.running import graph, run
+from laminar.cli.serving import serve
 from laminar.cli.tokens import token
 
 
@@ -31,7 +32,7 @@ def program() -> None:
     """
 
 
-for command in (run, resume, get, why, logs, abort, graph, build, deploy, token):
+for command in (run, resume, get, why, logs, abort, graph, build, deploy, serve, token):
     program.add_command(command)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 import types
 import typing
@@ -40,9 +41,7 @@ def query(request: Request, route: Route) -> Any:
     where = f"The query of {route.method} {route.full}"
     if len(pairs) > MANY:
         raise refusal(400, f"{where} has more than {MANY} parameters.")
-    kinds = (
-        {} if route.query is None else {field.encode_name: field.type for field in msgspec.structs.fields(route.query)}
-    )
+    kinds = {} if route.query is None else _kinds(route.query)
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name not in kinds:
@@ -58,14 +57,21 @@ def query(request: Request, route: Route) -> Any:
     return _converted(found, route.query, where)
 
 
+@functools.cache
+def _kinds(query: type[msgspec.Struct]) -> dict[str, Any]:
+    """Give the types of parameters by their names; msgspec reads annotations anew each time, in 100 µs."""
+    return {field.encode_name: field.type for field in msgspec.structs.fields(query)}
+
+
 def _signature(route: Route, name: str) -> bool:
     return route.role.value == "signed" and name == "signature"
 
 
 def _plural(kind: Any) -> bool:
-    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+    origin = typing.get_origin(kind)
+    if origin in (typing.Union, types.UnionType, typing.Annotated):
         return any(_plural(each) for each in typing.get_args(kind))
-    return typing.get_origin(kind) in (list, tuple) or kind in (list, tuple)
+    return (origin or kind) in (list, tuple)
 
 
 def _converted(found: dict[str, Any], kind: Any, where: str) -> Any:

@@ -123,7 +123,8 @@ class Security:
                 claims = self._services.signer.verify(text, role.value)
             except AuthenticationError:
                 continue
-            identity = Identity("/".join(str(part) for part in claims.values()), role, claims)
+            parts = (str(part) for part in claims.values() if isinstance(part, (str, int)))
+            identity = Identity("/".join(part for part in parts if part), role, claims)
             if not self._services.lives(identity):
                 raise StaleAttemptError(f"The {role.value} {identity.name} has ended, or was replaced by another.")
             return identity
@@ -133,7 +134,7 @@ class Security:
         claims = self._services.signer.verify(request.query_params.get(SIGNATURE, ""), STORE)
         if claims.get("method") != request.method or claims.get("path") != request.scope["path"]:
             raise AuthenticationError("The address was signed for something else. Ask the server for another.")
-        return Identity("signature", Role.SIGNED, claims)
+        return Identity(str(claims.get("key", "signature")), Role.SIGNED, claims)
 
 
 def _address(request: Request) -> str:
