@@ -42,7 +42,7 @@ def running(root: str, options: Mapping[str, str] | None = None, **settings: Any
     signer = Signer(b"k" * 32)
     store = open_store(root, signer, options)
     store.prepare()
-    found = Settings(port=0, auth=True, rate=100_000, **settings)
+    found = Settings(port=0, auth=True, **{"rate": 100_000, **settings})
     services = faces.services(found, signer=signer, store=store, lives=lambda who: who.claims["run"] != ENDED)
     with faces.running(ROUTES, services) as face:
         yield Shop(face, store)

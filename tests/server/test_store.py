@@ -134,6 +134,13 @@ def test_an_address_that_is_over_counts_no_more(shop: stores.Shop, tmp_path: Pat
     assert shop.face.ask("GET", shop.store.signed_get(KEY, -1)).status == 401
 
 
+def test_one_address_that_is_used_too_often_holds_up_no_other(tmp_path: Path) -> None:
+    with stores.running(str(tmp_path / "store"), rate=5) as shop:
+        first, other = (shop.store.signed_get(f"{stores.SPACE}/{name}") for name in ("a", "b"))
+        assert {shop.face.ask("GET", first).status for _ in range(40)} == {404, 429}
+        assert shop.face.ask("GET", other).status == 404
+
+
 def test_what_is_not_there_is_told_so(shop: stores.Shop) -> None:
     assert shop.face.ask("GET", shop.store.signed_get(KEY)).status == 404
     with pytest.raises(FileNotFoundError, match="nothing at a signed address"):
