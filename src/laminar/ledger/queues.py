@@ -35,7 +35,11 @@ INSERT INTO slots (space, queue, holder, server, lease) VALUES (?, ?, ?, ?, unix
 ON CONFLICT (space, queue, holder) DO UPDATE SET server = excluded.server, lease = excluded.lease
 """
 DROP_OLD_SLOTS = "DELETE FROM slots WHERE space = ? AND queue = ? AND lease < unixepoch('subsec')"
-DROP_SLOTS = "DELETE FROM slots WHERE space = ? AND holder = ?"
+DROP_SLOTS = "DELETE FROM slots WHERE space = ? AND queue = ? AND holder = ? AND server = ?"
+LIST_HOLDERS = """
+SELECT holder FROM slots WHERE space = ? AND queue = ? AND lease >= unixepoch('subsec') ORDER BY holder LIMIT ?
+"""
+LIST_NAMES = "SELECT space, name FROM queues"
 DROP_SLOTS_OF_SERVER = "DELETE FROM slots WHERE server = ?"
 EXTEND_SLOTS = """
 UPDATE slots SET lease = unixepoch('subsec') + ? WHERE server = ? AND lease >= unixepoch('subsec')
@@ -110,9 +114,28 @@ class Queues:
         rows = self._database.transact(lambda connection: connection.execute(EXTEND_SLOTS, (seconds, server)))
         return {(space, queue, holder) for space, queue, holder in rows}
 
-    def release(self, space: str, holder: str) -> None:
-        """Give back all slots of a holder."""
-        self._database.transact(lambda connection: connection.execute(DROP_SLOTS, (space, holder)))
+    def release(self, slots: Collection[tuple[str, str, str]], server: str) -> None:
+        """Give back slots, but for those that another server has taken over with what holds them.
+
+        Args:
+            slots: Space, queue and holder of each.
+            server: Name of the server that has taken them.
+        """
+        rows = [(*slot, server) for slot in slots]
+        self._database.transact(lambda connection: connection.executemany(DROP_SLOTS, rows))
+
+    def names(self) -> set[tuple[str, str]]:
+        """List space and name of all queues."""
+        return {(space, name) for space, name in self._database.read(LIST_NAMES)}
+
+    def find(self, space: str, name: str) -> QueueRow | None:
+        """Find a queue."""
+        rows = self._database.read(COUNT_QUEUE, (space, name))
+        return QueueRow(*rows[0]) if rows else None
+
+    def holders(self, space: str, name: str, limit: int = 1000) -> list[str]:
+        """List who has slots of a queue."""
+        return [holder for (holder,) in self._database.read(LIST_HOLDERS, (space, name, limit))]
 
     def leave(self, server: str) -> None:
         """Give back all slots of a server."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 
@@ -12,7 +13,6 @@ from laminar.model.states import State
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from typing import Any
 
     from laminar.ledger.database import Connection, Database, Row
@@ -76,21 +76,28 @@ UPDATE runs SET state = 'WAITING', epoch = epoch + 1, host = '', lease = 0, ende
 WHERE space = ? AND run = ? AND place = 'server' AND state IN ('FAILED', 'CANCELLED')
 """
 
-#: Which runs a list has, by the name of the filter; a label is found in a table of its own.
+#: A list is found in an index alone, and only what it shows is read as a whole.
+LIST_SUBMISSIONS = (
+    SELECT_SUBMISSIONS.replace(
+        "FROM submissions s", "FROM ({found}) f JOIN submissions s ON s.space = f.space AND s.run = f.run"
+    )
+    + "ORDER BY f.created DESC, f.run DESC"
+)
+FIND_LISTED = (
+    "SELECT t.space, t.run, t.created FROM {table} WHERE {filters} ORDER BY t.created DESC, t.run DESC LIMIT :limit"
+)
+#: Where runs are found, by whether a label is asked for.
+BY_CREATION = "submissions t"
+BY_LABEL = "labels t JOIN submissions u ON u.space = t.space AND u.run = t.run"
+#: Which runs a list has, by the name of the filter; ``u`` is the run where ``t`` is its label.
 FILTERS = {
-    "state": "s.state = :state",
-    "entity": "s.entity = :entity",
-    "prefix": "substr(s.run, 1, length(:prefix)) = :prefix",
-    "since": "s.created >= :since",
-    "until": "s.created < :until",
-    "before": "(s.created, s.run) < (:created, :run)",
-}
-OF_LABEL = "JOIN labels l ON l.space = s.space AND l.run = s.run AND l.created = s.created\n"
-BY_LABEL = {
-    "label": "l.space = :space AND l.label = :label",
-    "since": "l.created >= :since",
-    "until": "l.created < :until",
-    "before": "(l.created, l.run) < (:created, :run)",
+    "label": "t.label = :label",
+    "state": "u.state = :state",
+    "entity": "u.entity = :entity",
+    "prefix": "substr(t.run, 1, length(:prefix)) = :prefix",
+    "since": "t.created >= :since",
+    "until": "t.created < :until",
+    "before": "(t.created, t.run) < (:created, :run)",
 }
 
 
@@ -281,19 +288,14 @@ def _tell(connection: Connection, space: str, run: str, state: State, **detail: 
     connection.execute(queries.ADD_EVENT, feed.change(space, run, feed.RUN, state=state, **detail))
 
 
+@functools.cache
 def _listing(wanted: frozenset[str]) -> str:
     """Write the statement that lists the runs which pass some filters."""
-    by_label = "label" in wanted
-    return "".join(_clauses(wanted, BY_LABEL if by_label else {}, "l" if by_label else "s"))
-
-
-def _clauses(wanted: frozenset[str], first: dict[str, str], leading: str) -> Iterator[str]:
-    yield SELECT_SUBMISSIONS
-    if first:
-        yield OF_LABEL
-    filters = {**FILTERS, **first}
-    yield " AND ".join(["WHERE s.space = :space", *(filters[name] for name in filters if name in wanted)])
-    yield f"\nORDER BY {leading}.created DESC, {leading}.run DESC LIMIT :limit"
+    table = BY_LABEL if "label" in wanted else BY_CREATION
+    filters = " AND ".join(["t.space = :space", *(FILTERS[name] for name in FILTERS if name in wanted)])
+    if table == BY_CREATION:
+        filters = filters.replace("u.", "t.")
+    return LIST_SUBMISSIONS.format(found=FIND_LISTED.format(table=table, filters=filters))
 
 
 def _row(row: Row) -> SubmissionRow:
