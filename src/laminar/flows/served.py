@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import os
 import sys
 
 import msgspec
@@ -91,6 +92,7 @@ class Scheduler(Entry):
         assert caller is not None
         caller.version = start.version
         caller.reads_cache = start.reads_cache
+        os.environ.update(start.variables)  # this process is the attempt's own
         try:
             kind: type[Flow] = _find(start.module, start.qualname)
             executor = Called(caller, start)
@@ -223,6 +225,7 @@ class ServedLayer(Entry):
         caller = current.get()
         if caller is not None:
             caller.version = start.version
+        os.environ.update(start.variables)  # as above
         try:
             given = self.values.unpack_arguments(start.inputs)
             kind: type[Flow] = _find(*given["flow"])

@@ -7,6 +7,7 @@ and takes them back. When it ends, however that comes, all its attempts end with
 from __future__ import annotations
 
 import importlib
+import itertools
 import os
 import queue
 import shutil
@@ -133,6 +134,7 @@ class Agent:
         self._lock = threading.Lock()
         self._running: dict[AttemptKey, Running] = {}
         self._events: queue.SimpleQueue[Event | Key | None] = queue.SimpleQueue()
+        self._numbers = itertools.count(1)
         self._session: Session | None = None
         self._reporter = threading.Thread(target=self._report, daemon=True, name="laminar-report")
         self._endpoint = client.endpoint
@@ -206,7 +208,7 @@ class Agent:
             return
         if self._session is None or key in self._running:
             return  # it cannot run, and the server knows; or it was told twice
-        log = os.path.join(self._folder, f"{key.action.name}.{key.action.index}.{key.epoch}.{key.number}")
+        log = os.path.join(self._folder, str(next(self._numbers)))  # runs have actions of one name
         with self._lock:
             self._running[key] = Running(order.key, f"{log}.log")
         self._events.put(order.key)

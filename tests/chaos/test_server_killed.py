@@ -1,0 +1,43 @@
+"""kill -9 of servers, agents and attempts at random moments, with real processes.
+
+The oracle is what tasks note outside laminar. Every run ends right, nothing that is committed starts again, and a run
+is taken up soon after its server is there again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from servers import Served, storm
+from trials import FULL, holds
+
+pytestmark = pytest.mark.chaos
+
+#: How often something is killed, in sessions of a few.
+KILLS = 100 if FULL else 10
+EACH = 10 if FULL else 5
+#: Seconds that a server's word counts, and two more.
+SOON = 12.0
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Served]:
+    one = Served(tmp_path)
+    one.start()
+    yield one
+    one.end()
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(KILLS // EACH))
+def test_every_run_ends_right_whatever_is_killed(served: Served, seed: int) -> None:
+    served.deploy()
+    runs = storm(served, seed, EACH)
+    served.wait(list(runs))
+    assert served.violations(runs) == []
+    late = [seconds for seconds in served.recoveries(list(runs)) if seconds > SOON]
+    assert late == []
+    assert holds(lambda: not served.attempts(), 10), "attempts were left"
