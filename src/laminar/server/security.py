@@ -112,9 +112,12 @@ class Security:
         if len(given) != 1 or scheme.lower() != "bearer":
             raise AuthenticationError("The header Authorization has another form than: Bearer TOKEN.")
         text = text.strip()
-        if text.startswith(PREFIX):
-            return await to_thread.run_sync(self._services.tokens.authenticate, text)
-        return self._worker(text)
+        tokens = self._services.tokens
+        if not text.startswith(PREFIX):
+            return self._worker(text)
+        return (
+            tokens.authenticate(text) if tokens.remembers(text) else await to_thread.run_sync(tokens.authenticate, text)
+        )
 
     def _worker(self, text: str) -> Identity:
         """Tell which agent or attempt asks."""
