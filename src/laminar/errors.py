@@ -95,6 +95,14 @@ class UnknownEntityError(ServerError):
     """No task or flow of that name or version is deployed."""
 
 
+class UnknownQueueError(ServerError):
+    """No queue of that name is there."""
+
+
+class UnknownTriggerError(ServerError):
+    """No trigger of that name is deployed."""
+
+
 class UnknownTokenError(ServerError):
     """No token of that id is known."""
 

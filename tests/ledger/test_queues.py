@@ -32,7 +32,10 @@ def test_a_slot_is_taken_until_it_is_given_back(queues: Queues) -> None:
     assert full is not None
     assert (full.name, full.size, full.taken) == ("gpu", 2, 2)
     assert queues.acquire(SPACE, ["gpu"], "run/a1", "one", MINUTE) is None, "who has a slot keeps it"
-    queues.release(SPACE, "run/a1")
+    queues.release([(SPACE, "gpu", "run/a1")], "two")
+    assert taken(queues) == {"gpu": 2}, "only who has taken a slot gives it back"
+    assert queues.holders(SPACE, "gpu") == ["run/a1", "run/a2"]
+    queues.release([(SPACE, "gpu", "run/a1")], "one")
     assert queues.acquire(SPACE, ["gpu"], "run/a3", "two", MINUTE) is None
     assert taken(queues) == {"gpu": 2}
 
@@ -46,8 +49,9 @@ def test_slots_of_several_queues_are_taken_together_or_not_at_all(queues: Queues
     assert full.name == "gpu"
     assert taken(queues) == {PROJECT: 1, "gpu": 1}
     assert queues.acquire(SPACE, [PROJECT, "unknown"], "a2", "one", MINUTE) is None
-    queues.release(SPACE, "a1")
+    queues.release([(SPACE, PROJECT, "a1"), (SPACE, "gpu", "a1")], "one")
     assert taken(queues) == {PROJECT: 1, "gpu": 0}
+    assert queues.names() == {(SPACE, PROJECT), (SPACE, "gpu")}
 
 
 def test_a_slot_whose_lease_is_over_is_free_and_does_not_come_back(queues: Queues) -> None:
@@ -67,7 +71,7 @@ def test_a_queue_that_shrinks_lets_none_in_until_there_is_room(queues: Queues) -
     for holder in ("a1", "a2"):
         queues.acquire(SPACE, ["gpu"], holder, "one", MINUTE)
     queues.put(SPACE, "gpu", 1)
-    queues.release(SPACE, "a1")
+    queues.release([(SPACE, "gpu", "a1")], "one")
     assert queues.acquire(SPACE, ["gpu"], "a3", "one", MINUTE) is not None
     queues.drop(SPACE, "gpu")
     assert queues.acquire(SPACE, ["gpu"], "a3", "one", MINUTE) is None
@@ -95,7 +99,7 @@ def test_however_many_servers_take_slots_at_once_there_are_never_more_than_the_q
                     got += 1
                     with most:
                         inside -= 1
-                    queues.release(SPACE, holder)
+                    queues.release([(SPACE, "gpu", holder)], f"server-{thread}")
             return got
 
         with ThreadPoolExecutor(6) as threads:

@@ -25,7 +25,7 @@ from laminar.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from laminar.engine.contract import Doors, Failures, Logs, Observer, Submission, Work
     from laminar.executors.contract import Session
@@ -97,24 +97,28 @@ class Lane:
         self.again: deque[Waiting] = deque()
 
     def next(self) -> Waiting | None:
-        """Take what starts next; None if nothing waits that is still wanted, or no slot is free."""
-        if not (self.queue or self.again) or not self.session.reserve(self.busy):
-            return None
-        found = self._take()
-        if found is None:
-            self.session.release()
-        return found
-
-    def _take(self) -> Waiting | None:
-        while self.again:
-            waiting = self.again.popleft()
-            if not waiting.work.over:
-                return waiting
-        while self.queue:
-            work = heapq.heappop(self.queue)[2]
-            if not work.over:
-                return Waiting(work, 1, Tries(), None, None)
+        """Take what starts next; None if nothing waits that is still wanted, or no slot is free for it."""
+        while self.again and self.again[0].work.over:
+            self.again.popleft()
+        if self.again:
+            return self.again.popleft() if self.session.reserve(self.busy, self.again[0].work.key) else None
+        while self.queue and self.queue[0][2].over:
+            heapq.heappop(self.queue)
+        if self.queue and self.session.reserve(self.busy, self.queue[0][2].key):
+            return Waiting(heapq.heappop(self.queue)[2], 1, Tries(), None, None)
         return None
+
+
+class _Lanes(dict[str, Lane]):
+    """Lanes by their names, made when they are first asked for."""
+
+    def __init__(self, sessions: Mapping[str, Session]) -> None:
+        super().__init__({name: Lane(session) for name, session in sessions.items()})
+        self._sessions = sessions
+
+    def __missing__(self, name: str) -> Lane:
+        lane = self[name] = Lane(self._sessions[name])
+        return lane
 
 
 class Actions:
@@ -147,7 +151,7 @@ class Actions:
         """
         self.epoch = epoch
         self.failures = failures
-        self._lanes = {name: Lane(session) for name, session in sessions.items()}
+        self._lanes = _Lanes(sessions)
         self._ledger = ledger
         self._logs = logs
         self._observer = observer
@@ -178,6 +182,15 @@ class Actions:
         """Say in one sentence what an action that is asked for now waits for."""
         holders = [str(key.action) for key in itertools.islice(self.live, 4)]
         return admission.waiting_reason(self._lanes[lane].session.capacity, holders)
+
+    def waiting(self, names: Collection[str]) -> dict[tuple[str, int], str]:
+        """Tell which actions of some names wait for a slot, and in which lane. May be asked from any thread."""
+        found = {}
+        for lane, one in self._lanes.copy().items():
+            for work in (*(item.work for item in one.again.copy()), *(entry[2] for entry in one.queue.copy())):
+                if work.key.name in names and not work.over:
+                    found[work.key.name, work.key.index] = lane
+        return found
 
     def dismiss(self, work: Work, grace: float) -> bool:
         """Give up an action that nobody needs any more; tells whether it had not started, so that no end follows."""
@@ -245,7 +258,7 @@ class Actions:
                 try:
                     ready.append(self._submit(waiting, lane))
                 except Exception as error:
-                    lane.session.release()
+                    lane.session.release(waiting.work.key)
                     failed.append(self._unsubmitted(waiting, error))
             if ready and not lane.session.inside:
                 self._ledger.flush()

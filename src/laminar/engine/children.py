@@ -194,7 +194,8 @@ class Children:
     def _begin(self, parent: AttemptKey, call: Call, reply: Reply) -> Open | None:
         """Begin a child, unless its result is kept from another run."""
         key = ActionKey(self._run.space, self._run.run, call.id, self._times.get(call.id, 0))
-        depth = self._actions.live[parent].waiting.work.depth + 1
+        above = self._actions.live[parent].waiting.work
+        depth = above.depth + 1
         caller = self._caller(parent)
         if self.take_over(key, caller, call):
             self._answers.append((reply, self.ended(call.id) or Answer(call.id)))
@@ -208,6 +209,7 @@ class Children:
                     "loops over many items call tasks side by side, not one inside the other."
                 )
             work = self._work(call, key, depth)
+            work.called_by(above)
         except Exception as error:
             self._refuse(key, caller, call, self._actions.failures.describe(error), reply)
             return None
@@ -217,6 +219,16 @@ class Children:
         opened = self._open[call.id] = Open(work, call, caller)
         self._below.setdefault(caller, set()).add(call.id)
         return opened
+
+    def awaited(self) -> dict[tuple[str, int], dict[str, int]]:
+        """Count what running actions wait for, by its task. May be asked from any thread."""
+        found: dict[tuple[str, int], dict[str, int]] = {}
+        for parent, ids in self._asked.copy().items():
+            counts = found.setdefault((parent.action.name, parent.action.index), {})
+            for child in (self._open.get(id_) for id_ in ids.copy()):
+                if child is not None:
+                    counts[child.call.task] = counts.get(child.call.task, 0) + 1
+        return found
 
     def _close(self, id: str) -> Open:  # noqa: A002
         found = self._open.pop(id)

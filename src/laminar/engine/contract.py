@@ -201,6 +201,13 @@ class Work(ABC):
         self.begun = 0
         self.over = False
 
+    def called_by(self, caller: Work) -> None:  # noqa: B027 - most may be called by all
+        """Hear what has called it.
+
+        Raises:
+            TaskError: That cannot be, or both would wait for ever.
+        """
+
     @abstractmethod
     def title(self) -> str:
         """Name it for people, in a sentence."""

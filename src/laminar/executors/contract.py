@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from laminar.model.action import EntryRef, Event, Manifest, Request
     from laminar.model.code import Code
-    from laminar.model.ids import AttemptKey
+    from laminar.model.ids import ActionKey, AttemptKey
     from laminar.model.placement import Placement
     from laminar.model.policies import Resources
 
@@ -120,17 +120,18 @@ class Session(ABC):
     def stop(self, key: AttemptKey, grace: float) -> None:
         """Stop an attempt and all that it started: ask, and after ``grace`` seconds kill. Its end is delivered."""
 
-    def reserve(self, busy: int) -> bool:
+    def reserve(self, busy: int, action: ActionKey) -> bool:  # noqa: ARG002 - most treat all alike
         """Take a slot for an attempt that is about to start, if one is free.
 
         A place that several runs share tells those that it had to refuse of a free slot by :class:`SessionReady`.
 
         Args:
             busy: Attempts of this run that hold one.
+            action: What is about to start.
         """
         return busy < self.capacity
 
-    def release(self) -> None:  # noqa: B027 - most have counted nothing
+    def release(self, action: ActionKey) -> None:  # noqa: B027 - most have counted nothing
         """Give a slot back for which nothing has started."""
 
     def idle(self, key: AttemptKey, *, idle: bool) -> None:  # noqa: B027 - most have no places to leave

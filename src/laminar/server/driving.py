@@ -23,12 +23,12 @@ from laminar.server import logs
 from laminar.server.failures import FAILURES
 from laminar.server.lines import Desk
 from laminar.server.output import Logs
-from laminar.server.place import Place
+from laminar.server.place import Places, Shared
 from laminar.server.work import Calls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from laminar.engine.contract import Failed
     from laminar.ledger.database import Database
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from laminar.model.action import Event, Ref
     from laminar.server.agents import Agents
     from laminar.server.lines import Lines
+    from laminar.server.queues import Queues
     from laminar.server.slots import Slots
     from laminar.server.work import Choices
     from laminar.wire.messages import Call
@@ -75,6 +76,7 @@ class Means(Value):
         agents: Run attempts.
         lines: Hear attempts.
         slots: How many attempts run at a time.
+        queues: How many attempts of a queue or a space run at a time.
         missing: Tells whether values are no more there: by space.
         read: Reads what a run is: by space and run.
         name: Name of this server among those that share the database.
@@ -88,6 +90,7 @@ class Means(Value):
     agents: Agents
     lines: Lines
     slots: Slots
+    queues: Queues
     missing: Callable[[str, tuple[Ref, ...]], bool]
     read: Callable[[str, str], Driven]
     name: str
@@ -132,6 +135,15 @@ class Run:
         self._means = means
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._left = False
+        self._parts: Parts | None = None
+
+    def waiting(self, names: Collection[str]) -> dict[tuple[str, int], str]:
+        """Tell which of its actions of some names wait for a slot, and in which queue. From any thread."""
+        return {} if self._parts is None else self._parts.actions.waiting(names)
+
+    def awaited(self) -> dict[tuple[str, int], dict[str, int]]:
+        """Count by task what its actions wait for that have called others. From any thread."""
+        return {} if self._parts is None else self._parts.children.awaited()
 
     def deliver(self, event: Event) -> None:
         """Tell it something, from any thread."""
@@ -144,9 +156,11 @@ class Run:
         """Drive it to its end, or until it is left."""
         ledger = Ledger(self._means.database, scope=self.space, feed=True)
         ledger.hold(self.space, self.run, self.epoch)
-        place = Place((self.space, self.run), self._means.agents, self._means.lines, self._means.slots, self.deliver)
+        means = self._means
+        shared = Shared(means.agents, means.lines, means.slots, means.queues)
+        places = Places((self.space, self.run), shared, self.deliver)
         try:
-            state, error = self._drive(ledger, place)
+            state, error = self._drive(ledger, places)
             ledger.end(self.space, self.run, self.epoch, state, error)
         except StaleEpochError:
             return
@@ -157,9 +171,9 @@ class Run:
             ledger.end(self.space, self.run, self.epoch, State.FAILED, f"{type(error).__name__}: {error}"[:500])
         finally:
             self._leave()
-            place.close()
+            places.close()
 
-    def _drive(self, ledger: Ledger, place: Place) -> tuple[State, str | None]:
+    def _drive(self, ledger: Ledger, places: Places) -> tuple[State, str | None]:
         means = self._means
         try:
             driven = means.read(self.space, self.run)
@@ -168,16 +182,15 @@ class Run:
         except LaminarError as error:
             return State.FAILED, f"{type(error).__name__}: {error}"[:500]
         observer = Observer()
-        lanes = _Lanes(place)
         desk = Desk(means.lines, self.deliver, driven.flow)
-        actions = Actions(self.epoch, lanes, ledger, Logs(), observer, random.random, "", desk, FAILURES)
+        actions = Actions(self.epoch, places, ledger, Logs(), observer, random.random, "", desk, FAILURES)
         journal = CallJournal(means.database, self.space, self.run, self.epoch)
         ended = journal.read()
         first = ActionKey(self.space, self.run, "")
         values = _Values(self.space, means.missing)
         children = Children(first, actions, journal, values, ledger, observer, calls.work, ended)
         children.grace = GRACE
-        parts = Parts(self.space, self.run, actions, children, ledger, Logs(), observer)
+        self._parts = parts = Parts(self.space, self.run, actions, children, ledger, Logs(), observer)
         driver = _TaskRun(parts, root, driven.call)
         driver.drive(self._events, GRACE)
         summary = driver.summary(0.0, "")
@@ -193,17 +206,6 @@ class Run:
                 return
             if isinstance(event, Asked):
                 refuse(event, FAILURES)
-
-
-class _Lanes(dict[str, Place]):
-    """One place for all lanes of a run."""
-
-    def __init__(self, place: Place) -> None:
-        super().__init__({"": place})
-        self._place = place
-
-    def __missing__(self, lane: str) -> Place:
-        return self._place
 
 
 def _reason(failures: tuple[Failed, ...]) -> str | None:
@@ -262,6 +264,10 @@ class Driving:
             found.deliver(Interrupt(reason))
         return found is not None
 
+    def find(self, space: str, run: str) -> Run | None:
+        """Find a run that it drives."""
+        return self._runs.get((space, run))
+
     def count(self) -> int:
         """Tell how many runs it drives."""
         return len(self._runs)
@@ -311,6 +317,7 @@ class Driving:
             try:
                 held = means.submissions.extend(means.name, LEASE)
                 asked = means.submissions.requests(means.name)
+                means.queues.beat()
             except LedgerError as error:
                 logs.mistake("the database does not answer", error)
                 continue

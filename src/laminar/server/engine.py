@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from laminar.server.driving import Driving
     from laminar.server.lines import Lines
     from laminar.server.output import Output
+    from laminar.server.queues import Queues
     from laminar.server.slots import Slots
 
 
@@ -28,7 +29,8 @@ class Engine(Value):
         submissions: The runs that are asked for.
         agents: Run attempts.
         lines: Hear attempts.
-        slots: How many attempts run at a time.
+        slots: How many attempts run at a time on this server.
+        queues: How many attempts of a queue or a space run at a time.
         output: What attempts print.
         driving: Drives runs.
         code_url: Gives the address of a pool's code.
@@ -40,6 +42,7 @@ class Engine(Value):
     agents: Agents
     lines: Lines
     slots: Slots
+    queues: Queues
     output: Output
     driving: Driving
     code_url: Callable[[Pool], str]

@@ -9,6 +9,7 @@ import secrets
 from laminar.host.machine import cores
 from laminar.ledger.catalog import Catalog
 from laminar.ledger.opening import SQLITE, open_database
+from laminar.ledger.queues import Queues as QueueTable
 from laminar.ledger.submissions import Submissions
 from laminar.ledger.tokens import Tokens as TokenTable
 from laminar.server import keys, runs, signing
@@ -20,6 +21,7 @@ from laminar.server.launchers.process import Processes
 from laminar.server.lines import Lines
 from laminar.server.metrics import Metrics
 from laminar.server.output import Output
+from laminar.server.queues import Queues
 from laminar.server.services import Services
 from laminar.server.signing import Signer
 from laminar.server.slots import Slots
@@ -79,6 +81,7 @@ def opened(settings: Settings, address: str) -> Iterator[Services]:
             stopping=Stopping(),
             lives=lambda identity: _lives(engine, identity),
         )
+        engine.queues.begin()
         engine.agents.begin()
         engine.driving.begin()
         try:
@@ -86,6 +89,7 @@ def opened(settings: Settings, address: str) -> Iterator[Services]:
         finally:
             engine.driving.close()
             engine.agents.close()
+            engine.queues.close()
 
 
 def _lives(engine: Engine, identity: Identity) -> bool:
@@ -103,6 +107,8 @@ def _engine(settings: Settings, address: str, state: str, signer: Signer, store:
     if alone:
         submissions.release(name)  # no other server has this database, so what was held before is held no more
 
+    queues = Queues(QueueTable(database), name)
+
     def read(space: str, run: str) -> Driven:
         return runs.read(engine, agents.launcher, state, space, run)
 
@@ -112,6 +118,7 @@ def _engine(settings: Settings, address: str, state: str, signer: Signer, store:
         agents=agents,
         lines=lines,
         slots=slots,
+        queues=queues,
         missing=lambda space, refs: _missing(store, space, refs),
         read=read,
         name=name,
@@ -126,6 +133,7 @@ def _engine(settings: Settings, address: str, state: str, signer: Signer, store:
         agents=agents,
         lines=lines,
         slots=slots,
+        queues=queues,
         output=Output(store.blobs),
         driving=Driving(means),
         code_url=lambda pool: _code_url(store, pool),

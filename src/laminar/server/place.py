@@ -1,8 +1,9 @@
-"""Where the attempts of one run start: in agents, as far as slots are free."""
+"""Where the attempts of one run start: in agents, as far as slots are free, each queue's actions in a place of it."""
 
 from __future__ import annotations
 
 from laminar.executors.contract import Session
+from laminar.ledger.queues import PROJECT
 from laminar.model.action import Ended, SessionReady
 from laminar.model.value import Value
 from laminar.server.agents import Attempt
@@ -12,9 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from laminar.model.action import Event, Request
-    from laminar.model.ids import AttemptKey
+    from laminar.model.ids import ActionKey, AttemptKey
     from laminar.server.agents import Agents, Pool
     from laminar.server.lines import Lines
+    from laminar.server.queues import Queues
     from laminar.server.slots import Slots
     from laminar.wire.agents import Start
 
@@ -31,39 +33,93 @@ class Placed(Value, hot=True):
     start: Callable[[AttemptKey, str], Start]
 
 
+class Shared(Value):
+    """What the places of all runs share.
+
+    Attributes:
+        agents: Run attempts.
+        lines: Hear them.
+        slots: How many run at a time on this server.
+        queues: How many run at a time of a queue or a space, on all servers.
+    """
+
+    agents: Agents
+    lines: Lines
+    slots: Slots
+    queues: Queues
+
+
+class Places(dict[str, "Place"]):
+    """The places of one run, by the queue whose actions start there; made when one is first asked for."""
+
+    def __init__(self, run: tuple[str, str], shared: Shared, deliver: Callable[[Event], None]) -> None:
+        """Begin with none.
+
+        Args:
+            run: Whose places they are: space and run.
+            shared: What all runs share.
+            deliver: Takes events of the run.
+        """
+        super().__init__()
+        self._parts = (run, shared, deliver)
+
+    def __missing__(self, queue: str) -> Place:
+        """Make the place of a queue."""
+        place = self[queue] = Place(queue, *self._parts)
+        return place
+
+    def close(self) -> None:
+        """Let go of all."""
+        for place in self.values():
+            place.close()
+
+
 class Place(Session):
-    """The place of one run. Used from the thread of that run, told of ends from any."""
+    """The place of the actions of one run that wait in one queue. Used from the thread of that run, told of ends from
+    any.
+    """
 
     tells_start = True
 
-    def __init__(
-        self, run: tuple[str, str], agents: Agents, lines: Lines, slots: Slots, deliver: Callable[[Event], None]
-    ) -> None:
+    def __init__(self, queue: str, run: tuple[str, str], shared: Shared, deliver: Callable[[Event], None]) -> None:
         """Take part in what all runs share.
 
         Args:
+            queue: Name of the queue; empty for none.
             run: Whose place it is: space and run.
-            agents: Run attempts.
-            lines: Hear them.
-            slots: How many run at a time.
+            shared: What all runs share.
             deliver: Takes events of the run.
         """
+        self._queue = queue
         self._run = run
-        self._agents = agents
-        self._lines = lines
-        self._slots = slots
+        self._agents = shared.agents
+        self._lines = shared.lines
+        self._slots = shared.slots
+        self._queues = shared.queues
         self._deliver = deliver
         self._idle: set[AttemptKey] = set()
         self._live: set[AttemptKey] = set()
-        self.capacity = slots.size
+        self.capacity = shared.slots.size
 
-    def reserve(self, busy: int) -> bool:  # noqa: ARG002
-        """Take a slot that all runs share."""
-        return self._slots.take(self._run, lambda: self._deliver(SessionReady()))
+    def reserve(self, busy: int, action: ActionKey) -> bool:  # noqa: ARG002
+        """Take a slot of this server, and those of its queue and its space."""
+        if self._queues.full(self._run[0], self._queue) or not self._slots.take(self._run, self._wake):
+            return False
+        taken = False
+        try:
+            taken = self._queues.take(action, self._queue, self._wake)
+        finally:
+            if not taken:
+                self._slots.give(self._run)
+        return taken
 
-    def release(self) -> None:
-        """Give it back."""
+    def _wake(self) -> None:
+        self._deliver(SessionReady())
+
+    def release(self, action: ActionKey) -> None:
+        """Give them back."""
         self._slots.give(self._run)
+        self._queues.give(action)
 
     def start(self, request: Request) -> None:
         """Have an attempt run in an agent."""
@@ -78,6 +134,7 @@ class Place(Session):
     def _take(self, event: Event) -> None:
         if isinstance(event, Ended):
             self._live.discard(event.key)
+            self._queues.give(event.key.action)
             if event.key in self._idle:
                 self._idle.discard(event.key)
             else:
@@ -89,17 +146,21 @@ class Place(Session):
         self._agents.stop(key, grace)
 
     def idle(self, key: AttemptKey, *, idle: bool) -> None:
-        """Leave the slot of an attempt that waits for its children to others."""
+        """Leave the slot of an attempt that waits for its children to others; that of its queue stays its own."""
         if key not in self._live:
             return
         if idle:
             self._idle.add(key)
             self._slots.give(self._run)
+            self._queues.give(key.action, PROJECT)
         else:
             self._idle.discard(key)
             self._slots.seize(self._run)
 
     def close(self) -> None:
         """Let go of attempts that live, since another server goes on with them, and of all slots."""
-        self._agents.forget(list(self._live))
+        live = list(self._live)
+        self._agents.forget(live)
+        for key in live:
+            self._queues.forget(key.action)
         self._slots.leave(self._run)

@@ -116,6 +116,7 @@ def read(engine: Engine, launcher: Launcher, secrets: str, space: str, run: str)
     choices = Choices(
         launcher=launcher,
         find=lambda name, version: deployments.loaded(engine.catalog, space, name, version),
+        see_queue=lambda name: engine.queues.see(space, name),
         secrets=secrets,
         env_vars=request.env_vars,
         reads_cache=not request.overwrite_cache,

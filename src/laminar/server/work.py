@@ -47,6 +47,7 @@ class Choices(Value, frozen=True):
     Attributes:
         launcher: Says what may share a place.
         find: Finds what is deployed, by name and version.
+        see_queue: Refuses queues that are not there.
         secrets: Folder of the server's secrets.
         env_vars: Environment variables for every action.
         reads_cache: Whether results that other runs have kept may be used.
@@ -55,6 +56,7 @@ class Choices(Value, frozen=True):
 
     launcher: Launcher
     find: Callable[[str, str], Entity]
+    see_queue: Callable[[str | None], None]
     secrets: str
     env_vars: Mapping[str, str]
     reads_cache: bool
@@ -73,6 +75,7 @@ class Calls:
 
         Raises:
             UnknownEntityError: Nothing of that name and version is deployed.
+            UnknownQueueError: The queue that it is put in is not there.
             TaskError: What the call overrides is not understood.
         """
         entity = self._choices.find(call.task, call.version)
@@ -82,13 +85,18 @@ class Calls:
             except msgspec.MsgspecError as error:
                 raise TaskError(f"What a call of {call.task} overrides is not understood: {error}.") from None
             entity = entity.replace(spec=entity.spec.overridden(overrides))
+            self._choices.see_queue(entity.spec.queue)
         return EntityWork(entity, key, call.inputs, depth, self._choices)
 
 
 class EntityWork(Work):
-    """One call."""
+    """One call.
 
-    __slots__ = ("_choices", "_entity", "_inputs", "_retry")
+    Attributes:
+        queues: Those whose slots it and its callers hold.
+    """
+
+    __slots__ = ("_choices", "_entity", "_inputs", "_retry", "queues")
     unready = "it could not be made ready"
 
     def __init__(self, entity: Entity, key: ActionKey, inputs: bytes, depth: int, choices: Choices) -> None:
@@ -103,6 +111,7 @@ class EntityWork(Work):
         """
         spec = entity.spec
         super().__init__(key, spec.name, 1, spec.queue or "", depth)
+        self.queues = frozenset({spec.queue} if spec.queue else ())
         self._entity = entity
         self._inputs = inputs
         self._choices = choices
@@ -111,6 +120,20 @@ class EntityWork(Work):
             self.max_queued = spec.timeout.max_queued_time
             self.deadline = spec.timeout.deadline
         self.excused = INTERRUPTED if spec.interruptible else GONE
+
+    def called_by(self, caller: Work) -> None:
+        """Refuse to wait for a slot that a caller holds.
+
+        Raises:
+            TaskError: It is in the queue of one that waits for it.
+        """
+        assert isinstance(caller, EntityWork)
+        if self.lane in caller.queues:
+            raise TaskError(
+                f"{self.label} is in the queue {self.lane}, and so is a task that has called it and keeps its slot "
+                f"meanwhile: with enough of those, none of them could ever go on. Give the queue to one of both."
+            )
+        self.queues |= caller.queues
 
     def title(self) -> str:
         """Name it for people."""

@@ -25,6 +25,8 @@ STATUSES: dict[type[BaseException], int] = {
     errors.UnknownProjectError: 404,
     errors.UnknownEntityError: 404,
     errors.UnknownTokenError: 404,
+    errors.UnknownQueueError: 422,
+    errors.UnknownTriggerError: 404,
     errors.UnknownRunError: 404,
     errors.VersionConflictError: 409,
     errors.RunExistsError: 409,
