@@ -1,4 +1,4 @@
-"""The blobs of a space, by way of its server: nothing is needed but HTTP and the token of an attempt, or a person's.
+"""The blobs of a space, by way of its server: nothing is needed but HTTP and a token.
 
 Small blobs go within requests, many at a time where that is possible; what is larger goes to and from the store by
 signed addresses.
@@ -10,7 +10,6 @@ import hashlib
 import io
 import tempfile
 from base64 import b64encode
-from urllib.parse import quote
 
 from laminar.client.http import Client
 from laminar.data.contract import Blobs, Upload
@@ -54,21 +53,19 @@ class HttpBlobs(Blobs):
         root: The address of the server, and what all names begin with.
     """
 
-    def __init__(
-        self, endpoint: str, token: str | None, below: str = "", *, space: str | None = None, patience: float = PATIENCE
-    ) -> None:
+    def __init__(self, endpoint: str, token: str, below: str = "", *, patience: float = PATIENCE) -> None:
         """Remember where they are; nothing is asked yet.
 
         Args:
             endpoint: Address of the server.
-            token: The token of an attempt, which says which space the blobs are in, or of a person. It is in no
-                message.
+            token: The attempt's token. It says which space the blobs are in, and is in no message.
             below: What all names begin with, within the space.
-            space: Project and domain, ``"<project>/<domain>"``, where a person asks.
             patience: Seconds for which a server that does not answer is waited for.
         """
         self._client = Client(endpoint, token, patience=patience, at_first=patience)
-        self._space = space
+        self._begin(below)
+
+    def _begin(self, below: str) -> None:
         self._below = f"{below.strip('/')}/" if below.strip("/") else ""
         self.root = f"{self._client.endpoint}/{self._below}"
 
@@ -180,10 +177,24 @@ class HttpBlobs(Blobs):
 
     def _asking(self, batch: Sequence[Operation]) -> tuple[str, StoreRequest | StoreReading]:
         """Give the path that operations go to, and the request."""
-        if self._space is None:
-            return "/attempt/store", StoreRequest(operations=list(batch))
-        project, _, domain = self._space.partition("/")
-        path = f"/projects/{quote(project, safe='')}/domains/{quote(domain, safe='')}/content"
+        return "/attempt/store", StoreRequest(operations=list(batch))
+
+
+class SpaceBlobs(HttpBlobs):
+    """The blobs of a project and domain, as people reach them: they write what is named by its content, and no more."""
+
+    def __init__(self, client: Client, below: str = "") -> None:
+        """Take what asks the server.
+
+        Args:
+            client: Asks it; its project and domain are those of the blobs.
+            below: What all names begin with, within the space.
+        """
+        self._client = client
+        self._begin(below)
+
+    def _asking(self, batch: Sequence[Operation]) -> tuple[str, StoreRequest | StoreReading]:
+        path = self._client.space_path("/content")
         reading = [operation for operation in batch if isinstance(operation, Reading)]
         if len(reading) == len(batch):  # which takes a lesser role
             return f"{path}/reading", StoreReading(operations=reading)

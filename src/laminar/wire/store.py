@@ -1,4 +1,4 @@
-"""What an attempt asks of the store of its server. Names are those of :mod:`laminar.data`, within its space."""
+"""What attempts and people ask of the store of a server. Names are those of :mod:`laminar.data`, within the space."""
 
 from __future__ import annotations
 
@@ -75,13 +75,20 @@ class DeleteBlob(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True, 
     key: Key
 
 
-Operation: TypeAlias = ReadBlob | WriteBlob | PutBlob | AppendLines | FindLog | AskSize | ListNames | DeleteBlob
+Reading: TypeAlias = ReadBlob | FindLog | AskSize | ListNames
+Operation: TypeAlias = Reading | WriteBlob | PutBlob | AppendLines | DeleteBlob
 
 
 class StoreRequest(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """Operations, to be carried out in this order; what comes after one that is refused is not."""
 
     operations: Annotated[list[Operation], Meta(max_length=MOST)]
+
+
+class StoreReading(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Operations that change nothing, to be carried out in this order."""
+
+    operations: Annotated[list[Reading], Meta(max_length=MOST)]
 
 
 class StoreReply(Struct, kw_only=True, frozen=True, omit_defaults=True):
