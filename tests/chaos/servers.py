@@ -62,8 +62,7 @@ class Served:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "LAMINAR_SIGNING_KEY": "k" * 40}
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
-                [COMMAND, "serve", "--port", str(self.port), "--state", self.state]
-                + ["--database", self.database, "--store", str(self.folder / "store"), "--log", "plain"],
+                [COMMAND, "serve", *self._options()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -72,6 +71,11 @@ class Served:
             )
         assert holds(self.answers, 60), self.log.read_text()[-3000:]
         self.restarts.append(time.time())
+
+    def _options(self) -> list[str]:
+        store = str(self.folder / "store")
+        where = ["--state", str(self.state), "--database", self.database, "--store", store]
+        return ["--port", str(self.port), *where, "--log", "plain"]
 
     def answers(self) -> bool:
         try:

@@ -6,7 +6,6 @@ is taken up soon after its server is there again.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,9 +22,10 @@ EACH = 10 if FULL else 5
 SOON = 12.0
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
-    one = Served(tmp_path)
+@pytest.fixture(params=["sqlite", "postgres"])
+def served(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Served]:
+    database = None if request.param == "sqlite" else request.getfixturevalue("postgres")
+    one = Served(tmp_path, database)
     one.start()
     yield one
     one.end()
