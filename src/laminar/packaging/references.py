@@ -14,7 +14,7 @@ from laminar.model.value import Value
 from laminar.packaging.closures import EMPTY, MEMBERS
 from laminar.packaging.modules import absolute
 from laminar.packaging.origins import file_of, origin
-from laminar.packaging.syntax import codes_in
+from laminar.packaging.syntax import Files, codes_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class References:
             wanted: Tells what is looked for; code inside of it is not followed.
         """
         self._wanted = wanted
+        self._files = Files()
         self._known: dict[int, tuple[Any, list[Reference], list[Any]]] = {}
 
     def of(self, code: Any) -> list[Reference]:
@@ -77,7 +78,7 @@ class References:
         if known is None:
             references: list[Reference] = []
             uses: list[Any] = []
-            for value, file, line in _named_by(code):
+            for value, file, line in self._named_by(code):
                 self._sort(value, file, line, references, uses)
             known = self._known[id(code)] = (code, references, uses)
         return known[1], known[2]
@@ -100,24 +101,40 @@ class References:
                 waiting += one.values()
             elif type(one).__name__ == "partial":
                 waiting += (one.func, *one.args, *one.keywords.values())
+            elif not isinstance(one, ModuleType):
+                uses.append(type(one))  # its methods may be called
 
+    def _named_by(self, code: Any) -> Iterator[tuple[Any, str, int]]:
+        """Give the values that a function or class names, and where; nothing if it is not the project's."""
+        if isinstance(code, MethodType):
+            code = code.__func__
+        if isinstance(code, type):
+            yield from self._named_by_class(code)
+        elif isinstance(code, FunctionType):
+            file, line = code.__code__.co_filename, code.__code__.co_firstlineno
+            for value in _held(code):
+                yield value, file, line
+            if origin(file, code.__module__) is None:
+                cells = zip(code.__code__.co_freevars, code.__closure__ or (), strict=True)
+                scope = {name: cell.cell_contents for name, cell in cells if cell != EMPTY}
+                for part in codes_in(code.__code__):
+                    for value, where in _Reading(part, code.__globals__, scope, self._wanted).values():
+                        yield value, file, where
 
-def _named_by(code: Any) -> Iterator[tuple[Any, str, int]]:
-    """Give the values that a function or class names, and where; nothing if it is not the project's."""
-    if isinstance(code, MethodType):
-        code = code.__func__
-    if isinstance(code, type):
-        yield from _named_by_class(code)
-    elif isinstance(code, FunctionType):
-        file, line = code.__code__.co_filename, code.__code__.co_firstlineno
-        for value in _held(code):
-            yield value, file, line
-        if origin(file, code.__module__) is None:
-            cells = zip(code.__code__.co_freevars, code.__closure__ or (), strict=True)
-            scope = {name: cell.cell_contents for name, cell in cells if cell != EMPTY}
-            for part in codes_in(code.__code__):
-                for value, where in _Reading(part, code.__globals__, scope).values():
-                    yield value, file, where
+    def _named_by_class(self, kind: type) -> Iterator[tuple[Any, str, int]]:
+        file = file_of(sys.modules.get(kind.__module__))
+        if file is None or origin(file, kind.__module__) is not None:
+            return
+        parsed = self._files.get(file)
+        found = None if parsed is None else parsed.definition(kind.__qualname__)
+        line = 1 if found is None else found[0].lineno
+        for name, value in vars(kind).items():
+            if isinstance(value, MEMBERS) or type(value).__name__ == "cached_property":
+                held = [getattr(value, one, None) for one in ("__func__", "fget", "fset", "fdel", "func")]
+                yield from ((one, file, line) for one in held if one is not None)
+            elif not name.startswith("__") or isinstance(value, FunctionType):
+                yield value, file, line
+        yield from ((base, file, line) for base in kind.__bases__)
 
 
 def _held(function: FunctionType) -> Iterator[Any]:
@@ -131,22 +148,14 @@ def _held(function: FunctionType) -> Iterator[Any]:
             yield cell.cell_contents
 
 
-def _named_by_class(kind: type) -> Iterator[tuple[Any, str, int]]:
-    module = sys.modules.get(kind.__module__)
-    if origin(file_of(module), kind.__module__) is not None:
-        return
-    for value in [*vars(kind).values(), *kind.__bases__]:
-        held = [getattr(value, name, None) for name in ("__func__", "fget", "fset", "fdel", "func")]
-        for one in held if isinstance(value, MEMBERS) or type(value).__name__ == "cached_property" else [value]:
-            if isinstance(one, (FunctionType, type)):
-                yield one, file_of(module) or "", 0
-
-
 class _Reading:
     """Reads the instructions of one code, to know what its names stand for."""
 
-    def __init__(self, code: CodeType, namespace: dict[str, Any], scope: dict[str, Any]) -> None:
+    def __init__(
+        self, code: CodeType, namespace: dict[str, Any], scope: dict[str, Any], wanted: Callable[[Any], bool]
+    ) -> None:
         self._code = code
+        self._wanted = wanted
         self._globals = namespace
         self._scope = scope
         self._locals: dict[str, Any] = {}
@@ -162,7 +171,7 @@ class _Reading:
             if step.opname == "IMPORT_NAME":
                 yield from ((value, line) for value in self._imported(steps, place))
             elif (found := self._loaded(step)) is not None:
-                value = _followed(found, steps, place + 1)
+                value = self._followed(found, steps[place + 1 :])
                 if value is not None:
                     yield value, line
 
@@ -173,6 +182,22 @@ class _Reading:
         if step.opname in ("LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF"):
             return self._scope.get(name)
         return self._locals.get(name) if step.opname.startswith("LOAD_FAST") else None
+
+    def _followed(self, value: Any, steps: list[Instruction]) -> Any:
+        """Follow attributes of modules and classes, and tell how what they lead to is used; None if it is not."""
+        for step in steps:
+            if step.opname not in ("LOAD_ATTR", "LOAD_METHOD"):
+                break
+            name = step.argval
+            if isinstance(value, ModuleType):
+                value = vars(value).get(name)
+            elif isinstance(value, type):
+                value = getattr(value, name, None)
+            elif not self._wanted(value) or name in CALLS:
+                break
+            else:
+                return getattr(value, name, None) if name in PLAIN else None
+        return value
 
     def _imported(self, steps: list[Instruction], place: int) -> Iterator[Any]:
         """Give what an import inside the function brings, and remember the modules that it names."""
@@ -200,23 +225,6 @@ def _is_renamed(steps: list[Instruction], place: int) -> bool:
 
 def _top(name: str) -> Any:
     return sys.modules.get(name.partition(".")[0])
-
-
-def _followed(value: Any, steps: list[Instruction], place: int) -> Any:
-    """Follow attributes of modules and classes of the project, and tell how what they lead to is used."""
-    for step in steps[place:]:
-        if step.opname not in ("LOAD_ATTR", "LOAD_METHOD"):
-            break
-        name = step.argval
-        if isinstance(value, (ModuleType, type)):
-            value = vars(value).get(name) if isinstance(value, ModuleType) else getattr(value, name, None)
-        elif name in PLAIN:
-            return getattr(value, name, None)
-        elif name not in CALLS and not isinstance(value, (dict, *CONTAINERS)):
-            return None
-        else:
-            break
-    return value
 
 
 def _is_project(name: str) -> bool:
