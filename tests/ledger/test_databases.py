@@ -9,7 +9,8 @@ import pytest
 
 from laminar.ledger.database import Database
 from laminar.ledger.postgres import Postgres
-from laminar.ledger.sqlite import SharedSqlite, Sqlite
+from laminar.ledger.shared import SharedSqlite
+from laminar.ledger.sqlite import Sqlite
 from laminar.testing.database import DatabaseConformance
 
 

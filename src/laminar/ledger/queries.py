@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+#: Version of the tables that these statements are for.
+SCHEMA_VERSION = 3
+
 SELECT_RUNS = (
     "SELECT space, run, state, epoch, host, place, pid, pid_started, lease, source, started, ended, error FROM runs"
 )

@@ -13,13 +13,12 @@ from base64 import b64encode
 
 from laminar.errors import RunExistsError, RunHeldError
 from laminar.host import processes
-from laminar.ledger import feed, queries, tables
+from laminar.ledger import feed, queries
 from laminar.ledger.epochs import check_epoch
 from laminar.ledger.reading import Reader, cache_row, run_row
 from laminar.ledger.rows import CacheRow
-from laminar.ledger.schema import set_up
+from laminar.ledger.sqlite import LEDGER, Sqlite
 from laminar.ledger.sqlite import MEMORY as MEMORY
-from laminar.ledger.sqlite import Sqlite
 from laminar.model.states import State
 from laminar.model.value import Value
 
@@ -385,7 +384,10 @@ def _action_rows(fresh: dict[ActionKey, _Fresh]) -> Iterator[Row]:
 
 def _opened(path: str, create: bool) -> Database:
     database = Sqlite(path, create=create)
-    set_up(database, tables.COMPONENT)
+    if database.version(LEDGER) != queries.SCHEMA_VERSION:
+        from laminar.ledger import schema, tables  # 1 ms that a ledger which is there does not need
+
+        schema.set_up(database, tables.COMPONENT)
     return database
 
 

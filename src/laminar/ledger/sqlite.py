@@ -8,25 +8,21 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import deque
 
 import apsw
 
 from laminar.errors import LedgerError
 from laminar.ledger.database import Connection, Database
-from laminar.ledger.transaction import Transaction, refused, room
+from laminar.ledger.transaction import Transaction, room
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import Any
 
     from laminar.ledger.database import Row, T, Values
 
 MEMORY = ":memory:"
 BUSY_MILLISECONDS = 60_000
-#: How many transactions are written in one go at most.
-TOGETHER = 100
 #: The component whose version SQLite itself keeps in the head of the file; the others have rows in a table.
 LEDGER = "ledger"
 
@@ -64,7 +60,7 @@ class Sqlite(Database):
         try:
             if path != MEMORY:
                 os.makedirs(os.path.dirname(path), exist_ok=True)
-            self._raw = _opened(path)
+            self._raw = connected(path)
             self._connection = _Connection(self._raw)
             if path != MEMORY and self._connection.version(LEDGER) == 0:
                 _write_ahead(self._raw)
@@ -75,7 +71,7 @@ class Sqlite(Database):
     def read(self, query: str, values: Values = ()) -> list[Row]:
         """Carry out one statement that changes nothing."""
         with self._alone:
-            return _read(self._raw, self.name, query, values)
+            return read_rows(self._raw, self.name, query, values)
 
     def transact(self, work: Callable[[Connection], T]) -> T:
         """Do work in one transaction."""
@@ -95,110 +91,6 @@ class Sqlite(Database):
         """Close the connection."""
         with self._alone:
             self._raw.close()
-
-
-class SharedSqlite(Database):
-    """A file with one connection that writes, and as many that read as there are readers: for a server.
-
-    Transactions queue up while one is written. Whoever gets the pen next writes all that wait, as one transaction of
-    the file, and each in a savepoint of its own: one that fails takes no other with it.
-    """
-
-    dialect = "sqlite"
-
-    def __init__(self, path: str) -> None:
-        """Open the database.
-
-        Args:
-            path: The file.
-
-        Raises:
-            LedgerError: It cannot be opened.
-        """
-        self._writer = Sqlite(path)
-        self.name = path
-        self._pen = threading.Lock()
-        self._waiting: deque[_Turn] = deque()
-        self._readers: list[apsw.Connection] = []
-
-    def read(self, query: str, values: Values = ()) -> list[Row]:
-        """Carry out one statement that changes nothing, without waiting for who writes."""
-        try:
-            reader = self._readers.pop()
-        except IndexError:
-            reader = self._reader()
-        try:
-            return _read(reader, self.name, query, values)
-        finally:
-            self._readers.append(reader)
-
-    def _reader(self) -> apsw.Connection:
-        try:
-            reader = _opened(self.name)
-            reader.execute("PRAGMA query_only = ON")
-        except apsw.Error as error:
-            raise LedgerError(f"The ledger at {self.name} cannot be opened: {error}.") from error
-        return reader
-
-    def transact(self, work: Callable[[Connection], T]) -> T:
-        """Do work in one transaction, which may be written together with those of other threads."""
-        turn = _Turn(work)
-        self._waiting.append(turn)
-        while not turn.over:
-            with self._pen:
-                if not turn.over:
-                    self._write()
-        if turn.error is not None:
-            raise turn.error
-        return turn.result  # type: ignore[no-any-return]
-
-    def _write(self) -> None:
-        turns = [self._waiting.popleft() for _ in range(min(len(self._waiting), TOGETHER))]
-        try:
-            self._writer.transact(lambda connection: _carry_out(turns, connection, self.name))
-        except BaseException as error:  # the file refuses, or its writer was interrupted: nothing of it counts
-            for turn in turns:
-                turn.error = error
-            if not isinstance(error, LedgerError):
-                raise
-        finally:
-            for turn in turns:
-                turn.over = True
-
-    def version(self, component: str) -> int:
-        """Tell the version of a component's tables; 0 if they are not there."""
-        return self._writer.version(component)
-
-    def close(self) -> None:
-        """Close all connections."""
-        with self._pen:
-            self._writer.close()
-            while self._readers:
-                self._readers.pop().close()
-
-
-class _Turn:
-    """A transaction that waits to be written, and what came of it."""
-
-    def __init__(self, work: Callable[[Connection], Any]) -> None:
-        self.work = work
-        self.over = False
-        self.result: Any = None
-        self.error: BaseException | None = None
-
-
-def _carry_out(turns: list[_Turn], connection: Connection, path: str) -> None:
-    for turn in turns:
-        connection.execute("SAVEPOINT turn")
-        try:
-            turn.result = turn.work(connection)
-        except Exception as error:
-            connection.execute("ROLLBACK TO turn")  # raises if SQLite has given up the whole transaction
-            turn.error = error
-            if isinstance(error, apsw.Error):
-                turn.error = refused(path, error)
-                turn.error.__cause__ = error
-        connection.execute("RELEASE turn")
 
 
 class _Connection(Connection):
@@ -239,13 +131,15 @@ class _Connection(Connection):
             self.execute(PUT_COMPONENT, (component, version))
 
 
-def _opened(path: str) -> apsw.Connection:
+def connected(path: str) -> apsw.Connection:
+    """Open a connection, which waits for others that write."""
     raw = apsw.Connection(path)
     raw.set_busy_timeout(BUSY_MILLISECONDS)
     return raw
 
 
-def _read(raw: apsw.Connection, path: str, query: str, values: Values) -> list[Row]:
+def read_rows(raw: apsw.Connection, path: str, query: str, values: Values) -> list[Row]:
+    """Carry out one statement that changes nothing, on a connection to a file."""
     try:
         return raw.execute(query, values).fetchall()
     except apsw.Error as error:

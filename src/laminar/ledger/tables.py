@@ -5,6 +5,7 @@ Written as SQLite reads it; only triggers have a form for each dialect. What a m
 
 from __future__ import annotations
 
+from laminar.ledger.queries import SCHEMA_VERSION
 from laminar.ledger.schema import Component
 
 #: What is kept of task calls for later runs. A scope is what shares them: a space of a server.
@@ -144,7 +145,7 @@ CREATE TABLE codes (
 
 COMPONENT = Component(
     name="ledger",
-    version=3,
+    version=SCHEMA_VERSION,
     tables=TABLES,
     triggers={"sqlite": SQLITE_TRIGGERS, "postgres": POSTGRES_TRIGGERS},
     migrations=MIGRATIONS,
