@@ -86,19 +86,24 @@ def serving(folder):
     """Run ``laminar serve``, and give its address."""
     command = [PROGRAM, "serve", "--port", "0", "--state", str(folder / "state")]
     server = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    reading = threading.Thread(target=server.stdout.read, daemon=True)
     try:
-        lines = []
-        for line in server.stdout:
-            lines.append(line)
-            if '"listening"' in line:
-                break
-        else:
-            raise AssertionError("".join(lines))
-        reading = threading.Thread(target=server.stdout.read, daemon=True)
+        address = _address(server)
         reading.start()
-        yield json.loads(lines[-1])["url"]
+        yield address
     finally:
         server.terminate()
         server.wait(30)
-        reading.join(30)
+        if reading.is_alive():
+            reading.join(30)
         server.stdout.close()
+
+
+def _address(server):
+    """Read on until the server listens."""
+    lines = []
+    for line in server.stdout:
+        lines.append(line)
+        if '"listening"' in line:
+            return json.loads(line)["url"]
+    raise AssertionError("".join(lines))
