@@ -17,6 +17,11 @@ USAGE = {
     "why": "laminar why [OPTIONS] ID ACTION",
     "logs": "laminar logs [OPTIONS] ID [ACTION|TASK|LAYER[/INDEX]]",
     "abort": "laminar abort [OPTIONS] ID",
+    "serve": "laminar serve [OPTIONS]",
+    "token": "laminar token [OPTIONS] COMMAND [ARGS]...",
+    "token create": "laminar token create [OPTIONS] NAME",
+    "token list": "laminar token list [OPTIONS]",
+    "token revoke": "laminar token revoke [OPTIONS] ID",
 }
 OPTIONS = {
     "run": [
@@ -49,6 +54,8 @@ OPTIONS = {
     ],
     "why": ["-o, --output [table|json]", "--root FOLDER"],
     "logs": ["-f, --follow", "-o, --output [table|json]", "--root FOLDER"],
+    "serve": ["--host ADDRESS", "--port N", "--state FOLDER", "--database URL", "--auth / --no-auth", "--config FILE"],
+    "token create": ["--role [viewer|editor|admin]", "--expires DAYS", "--state FOLDER", "-o, --output [table|json]"],
     "abort": ["--reason TEXT", "--timeout SECONDS", "-o, --output [table|json]", "--root FOLDER"],
 }
 

@@ -267,8 +267,9 @@ def test_what_a_browser_sends_for_another_site_is_refused(face: faces.Face, site
     assert face.ask("GET", "/api/v1/tokens", headers={"Sec-Fetch-Site": site}).status == 403
 
 
-def test_a_page_of_the_server_itself_may_ask(face: faces.Face) -> None:
-    headers = {"Origin": f"http://127.0.0.1:{face.port}", "Sec-Fetch-Site": "same-origin"}
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_page_of_the_server_itself_may_ask_also_by_a_proxy(face: faces.Face, scheme: str) -> None:
+    headers = {"Origin": f"{scheme}://127.0.0.1:{face.port}", "Sec-Fetch-Site": "same-origin"}
     assert face.ask("POST", "/api/v1/tokens", {"name": "a", "role": "admin"}, headers).status == 201
 
 

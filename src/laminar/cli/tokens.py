@@ -35,6 +35,7 @@ COLUMNS = ("ID", "NAME", "ROLE", "CREATED", "EXPIRES", "REVOKED", "LAST USED")
 
 
 @click.group("token", short_help="Make, list and revoke tokens of a server.")
+@options.common
 def token() -> None:
     """Make, list and revoke tokens.
 

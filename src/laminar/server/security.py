@@ -57,7 +57,7 @@ class Security:
                 421, "The request is for another host. Call the server by its address, or add its name to serve.names."
             )
         origin = request.headers.get("origin")
-        if origin is not None and origin.lower() != f"{request.url.scheme}://{hosts[0]}".lower():
+        if origin is not None and origin.lower() not in _origins(hosts[0]):
             raise PermissionDeniedError("The request comes from a page of another origin, and was not carried out.")
         if request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
             raise PermissionDeniedError("The request comes from a page of another site, and was not carried out.")
@@ -138,6 +138,11 @@ class Security:
         if claims.get("method") != request.method or claims.get("path") != request.scope["path"]:
             raise AuthenticationError("The address was signed for something else. Ask the server for another.")
         return Identity(str(claims.get("key", "signature")), Role.SIGNED, claims)
+
+
+def _origins(host: str) -> tuple[str, str]:
+    """Give the server's own origins; by https, if a proxy before it speaks that."""
+    return f"http://{host}".lower(), f"https://{host}".lower()
 
 
 def _address(request: Request) -> str:
