@@ -92,14 +92,11 @@ class Served:
     def deploy(self) -> None:
         environment = {**os.environ, "LAMINAR_SERVER_ENDPOINT": self.url}
         for what in ("env", "Squares"):
-            subprocess.run(
-                [COMMAND, "deploy", "-q", str(PROGRAM), what],
-                env=environment,
-                cwd=self.folder,
-                check=True,
-                capture_output=True,
-                timeout=60,
+            command = [COMMAND, "deploy", "-q", str(PROGRAM), what]
+            done = subprocess.run(
+                command, env=environment, cwd=self.folder, check=False, capture_output=True, text=True, timeout=60
             )
+            assert done.returncode == 0, done.stderr
 
     def submit(self, entity: str, name: str, **inputs: Any) -> None:
         request = RunRequest(entity=entity, inputs=inputs, name=name, env_vars={VARIABLE: str(self.journal)})
