@@ -59,7 +59,7 @@ def answer_task(run: Run, output: str) -> None:
     """Answer what a task has returned: for people as text or JSON, or all that is known of its run as JSON.
 
     Args:
-        run: The run, which this process has driven to its end.
+        run: The run, which has ended.
         output: The form of the answer.
     """
     from laminar.tasks import registry  # loaded by then, but not for help texts
@@ -87,11 +87,8 @@ def _outputs(kind: Kind, result: Any) -> list[Any]:
 
 
 def _about(run: Run) -> dict[str, Any]:
-    from laminar.cli.view import ledger_of  # loaded by then, but not for help texts
-
-    row = ledger_of(run.root).find(run.task, run.name)
     error = run.error
-    started, ended = (None, None) if row is None else (row.started, row.ended)
+    started, ended = run.home.times
     return {
         "run": run.name,
         "task": run.task,

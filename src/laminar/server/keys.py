@@ -52,14 +52,16 @@ def content(key: str) -> str | None:
 class Permit(Value, frozen=True):
     """What an attempt may touch: it reads all of its space, and writes content and the records of its own run.
 
+    People have one too: of no run, so that they write content alone.
+
     Attributes:
         space: Project and domain.
-        run: Id of the run.
+        run: Id of the run; empty for people.
         flow: Name of the flow whose records it writes; empty for all attempts but the scheduler of a flow.
     """
 
     space: str
-    run: str
+    run: str = ""
     flow: str = ""
 
     @classmethod
@@ -86,7 +88,8 @@ class Permit(Value, frozen=True):
         records = (f"{self.flow}/archives/{self.run}/", f"{self.flow}/.cache/{self.run}/") if self.flow else ()
         if content(key) is None and not key.startswith(records):
             raise PermissionDeniedError(
-                f"An attempt of the run {self.run} may not write {key[:200]!r}: content goes below artifacts, by its "
-                "SHA-256, and records belong to the scheduler of their run."
+                f"{f'An attempt of the run {self.run}' if self.run else 'Who is no attempt'} may not write "
+                f"{key[:200]!r}: content goes below artifacts, by its SHA-256, and records belong to the scheduler of "
+                "their run."
             )
         return whole

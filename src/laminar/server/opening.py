@@ -134,7 +134,7 @@ def _engine(settings: Settings, address: str, state: str, signer: Signer, store:
         lines=lines,
         slots=slots,
         queues=queues,
-        output=Output(store.blobs),
+        output=Output(store.blobs, database),
         driving=Driving(means),
         code_url=lambda pool: _code_url(store, pool),
     )

@@ -1,21 +1,29 @@
-"""What attempts print: pieces in the store, each under the number of bytes that came before it."""
+"""What attempts print: pieces in the store, each under the number of bytes that came before it.
+
+That a piece is there is an event of the run, so who follows a run is told of output and states in one order.
+"""
 
 from __future__ import annotations
 
 from laminar.engine.contract import Logs as Following
+from laminar.ledger import feed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from laminar.data.contract import Blobs
+    from laminar.ledger.database import Database, Row
     from laminar.model.ids import AttemptKey
 
 
 class Output:
     """The output of all attempts."""
 
-    def __init__(self, blobs: Blobs) -> None:
-        """Remember where it is kept."""
+    def __init__(self, blobs: Blobs, database: Database) -> None:
+        """Remember where it is kept, and where it is told of."""
         self._blobs = blobs
+        self._database = database
 
     def add(self, key: AttemptKey, offset: int, data: bytes) -> None:
         """Keep a piece; to keep it again does no harm.
@@ -28,25 +36,29 @@ class Output:
         Raises:
             StorageError: It cannot be stored.
         """
-        self._blobs.write(f"{key.action.space}/{name(key)}/{offset:015d}", data)
+        self._blobs.write(_piece(key.action.space, name(key), offset), data)
 
-    def read(self, space: str, log: str, after: int = 0) -> bytes:
-        """Read what an attempt has printed, from a number of bytes on.
+    def tell(self, pieces: Iterable[tuple[AttemptKey, int, int]]) -> None:
+        """Tell those who follow runs of pieces that are kept.
 
         Args:
-            space: Project and domain.
-            log: Name of the log, as the ledger has it.
-            after: How many bytes are known; a number that this function has led to.
+            pieces: Of each the attempt, how many bytes it had printed before, and how many these are.
         """
-        found = bytearray()
-        for piece in self._blobs.names(f"{space}/{log}"):
-            begin = int(piece)
-            if begin < after + len(found):
-                continue
-            if begin > after + len(found):
-                break  # a piece before it is still on its way
-            found += self._blobs.read(f"{space}/{log}/{piece}")
-        return bytes(found)
+        rows: dict[tuple[str, str], list[Row]] = {}
+        for key, offset, size in pieces:
+            action = key.action
+            told = {"number": key.number, "epoch": key.epoch, "offset": offset, "size": size}
+            row = feed.change(action.space, action.run, feed.OUTPUT, action.name, action.index, **told)
+            rows.setdefault((action.space, action.run), []).append(row)
+        for of_run in rows.values():
+            feed.add(self._database, of_run)
+
+    def piece(self, key: AttemptKey, offset: int) -> bytes:
+        """Read a piece; what is not there any more is empty."""
+        try:
+            return self._blobs.read(_piece(key.action.space, name(key), offset))
+        except FileNotFoundError:
+            return b""
 
 
 class Logs(Following):
@@ -67,3 +79,7 @@ def name(key: AttemptKey) -> str:
     """Name the log of an attempt, within its space."""
     action = key.action
     return f"logs/{action.run}/{action.name}.{action.index}/{key.epoch}.{key.number}"
+
+
+def _piece(space: str, log: str, offset: int) -> str:
+    return f"{space}/{log}/{offset:015d}"

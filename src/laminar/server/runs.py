@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import time
 
 import msgspec
-from anyio import to_thread
 
 from laminar.engine.task import ROOT
 from laminar.errors import RunExistsError, UnknownRunError, nearest
@@ -16,10 +14,9 @@ from laminar.ledger.reading import Reader
 from laminar.ledger.server_rows import Submission, SubmissionRow
 from laminar.model.ids import new_run_id
 from laminar.model.states import State
-from laminar.server import deployments
+from laminar.server import deployments, waiting
 from laminar.server.driving import Driven
 from laminar.server.problems import refusal
-from laminar.server.streams import Event
 from laminar.server.work import Choices
 from laminar.wire.agents import FailureView, OutputView
 from laminar.wire.messages import Call
@@ -29,8 +26,7 @@ from laminar.wire.runs import (
     ActionView,
     AttemptPage,
     AttemptView,
-    LineView,
-    LogPage,
+    InputsView,
     ResultView,
     RunPage,
     RunQuery,
@@ -42,18 +38,9 @@ from laminar.wire.runs import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from laminar.ledger.rows import ActionRow, AttemptRow
     from laminar.server.engine import Engine
     from laminar.server.launchers.contract import Launcher
-
-#: Seconds between looks for what has happened.
-GLANCE = 0.25
-#: Events that are read at a time.
-MOST = 500
-#: Bytes of an action's output in a page.
-SHOWN = 1 << 20
 
 
 class Ledgers(Reader):
@@ -146,10 +133,11 @@ def view(engine: Engine, space: str, run: str) -> RunView:
     Raises:
         UnknownRunError: There is no such run.
     """
-    return _view(_row(engine, space, run))
+    row = _row(engine, space, run)
+    return _view(row, waiting.of_run(engine, row))
 
 
-def _view(row: SubmissionRow) -> RunView:
+def _view(row: SubmissionRow, reason: str | None = None) -> RunView:
     return RunView(
         space=row.space,
         name=row.run,
@@ -158,6 +146,7 @@ def _view(row: SubmissionRow) -> RunView:
         version=row.version,
         state=row.state,
         error=row.error,
+        reason=reason,
         labels=dict(row.labels),
         author=row.author,
         trigger=row.trigger,
@@ -167,6 +156,12 @@ def _view(row: SubmissionRow) -> RunView:
         ended=row.ended,
         epoch=row.epoch,
     )
+
+
+def inputs(engine: Engine, space: str, run: str) -> InputsView:
+    """Give what a run was asked for with."""
+    request = msgspec.json.decode(_row(engine, space, run).request, type=RunRequest)
+    return InputsView(inputs=request.inputs, packed=request.packed)
 
 
 def page(engine: Engine, space: str, query: RunQuery) -> RunPage:
@@ -246,7 +241,7 @@ def actions(engine: Engine, space: str, run: str, query: ActionQuery) -> ActionP
     _row(engine, space, run)
     state = None if query.state is None else State(query.state)
     rows = Ledgers(engine, space).calls(space, run, query.limit, query.offset, task=query.task, state=state)
-    return ActionPage(items=tuple(_action(row) for row in rows))
+    return ActionPage(items=tuple(_action(row) for row in waiting.explained(engine, space, run, rows)))
 
 
 def _action(row: ActionRow) -> ActionView:
@@ -265,7 +260,8 @@ def action(engine: Engine, space: str, run: str, which: str) -> ActionView:
     if len(names) != 1:
         what = "Several actions are named or called so" if names else "There is no such action"
         raise UnknownRunError(f"{what}: {which!r} in run {run}. Look: laminar get run {run} --actions")
-    return _action(max(found, key=lambda row: row.index))
+    newest = max(found, key=lambda row: row.index)
+    return _action(waiting.explained(engine, space, run, [newest])[0])
 
 
 def attempts(engine: Engine, space: str, run: str, which: str) -> AttemptPage:
@@ -294,78 +290,3 @@ def result(engine: Engine, space: str, run: str, which: str) -> ResultView:
         return ResultView(state=state)
     output = None if entry.output is None else OutputView.of(entry.output)
     return ResultView(state=state, output=output, failure=FailureView.of(entry.failure))
-
-
-def printed(engine: Engine, space: str, run: str, which: str | None) -> LogPage:
-    """Give what its attempts have printed."""
-    _row(engine, space, run)
-    ledger = Ledgers(engine, space)
-    wanted = None if which is None else {row.name for row in ledger.actions_of(space, run, which)}
-    tasks = {(row.name, row.index): row.task for row in ledger.actions(space, run)}
-    lines = []
-    for row in ledger.attempts(space, run):
-        if wanted is not None and row.name not in wanted:
-            continue
-        text = engine.output.read(space, row.log)
-        if text:
-            lines.append(_lines(row, tasks.get((row.name, row.index)), text[-SHOWN:]))
-    return LogPage(items=tuple(lines))
-
-
-def _lines(row: AttemptRow, task: str | None, data: bytes) -> LineView:
-    text = data.decode("utf-8", "replace")
-    return LineView(action=row.name, index=row.index, task=task, number=row.number, text=text)
-
-
-async def events(engine: Engine, space: str, run: str, after: int) -> AsyncIterator[Event]:
-    """Follow what happens in a run, after an event; ends once the run has ended and all was told."""
-    ledger = Ledgers(engine, space)
-    while True:
-        ended = await to_thread.run_sync(_has_ended, engine, space, run)
-        rows = await to_thread.run_sync(ledger.events_after, space, run, after, MOST)
-        for row in rows:
-            after = row.sequence
-            detail = json.loads(row.detail) if row.detail.startswith("{") else {"text": row.detail}
-            yield Event(after, row.kind, {"time": row.time, "name": row.name, "index": row.index, **detail})
-        if ended and len(rows) < MOST:
-            return
-        if len(rows) < MOST:
-            await asyncio.sleep(GLANCE)
-
-
-def _has_ended(engine: Engine, space: str, run: str) -> bool:
-    row = engine.submissions.find(space, run)
-    return row is None or row.state.terminal
-
-
-async def lines(engine: Engine, space: str, run: str, which: str | None, after: int) -> AsyncIterator[Event]:
-    """Follow what the attempts of a run print, piece by piece; ends with the run.
-
-    The number of an event says how many pieces came before it, in the order in which they are first seen here.
-    """
-    seen: dict[str, int] = {}
-    number = 0
-    while True:
-        ended = await to_thread.run_sync(_has_ended, engine, space, run)
-        for line in await to_thread.run_sync(_fresh, engine, space, run, which, seen):
-            number += 1
-            if number > after:
-                yield Event(number, "output", line)
-        if ended:
-            return
-        await asyncio.sleep(GLANCE)
-
-
-def _fresh(engine: Engine, space: str, run: str, which: str | None, seen: dict[str, int]) -> list[LineView]:
-    ledger = Ledgers(engine, space)
-    wanted = None if which is None else {row.name for row in ledger.actions_of(space, run, which)}
-    tasks = {(row.name, row.index): row.task for row in ledger.actions(space, run)}
-    found = []
-    for row in ledger.attempts(space, run):
-        if wanted is not None and row.name not in wanted:
-            continue
-        data = engine.output.read(space, row.log, seen.get(row.log, 0))
-        if data:
-            seen[row.log] = seen.get(row.log, 0) + len(data)
-            found.append(_lines(row, tasks.get((row.name, row.index)), data))
-    return found

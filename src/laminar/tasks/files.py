@@ -20,10 +20,12 @@ from laminar.tasks.content import AsyncStream, Store, Writer, store, using
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from typing import IO, Any
 
-__all__ = ["Dir", "File", "arriving", "store", "using"]
+    from laminar.data.contract import Blobs
+
+__all__ = ["Dir", "File", "arriving", "settled_at", "store", "using"]
 
 T = TypeVar("T")
 HandleT = TypeVar("HandleT", bound="File[Any] | Dir[Any]")
@@ -446,6 +448,20 @@ def arriving() -> Iterator[list[File[Any] | Dir[Any]]]:
         yield found
     finally:
         _arriving.reset(token)
+
+
+def settled_at(blobs: Blobs, unpack: Callable[[], T]) -> T:
+    """Unpack a value whose files lie in some store, and let them know that: they can be read outside of its run.
+
+    Args:
+        blobs: The blobs of that store.
+        unpack: Unpacks the value.
+    """
+    with arriving() as handles:
+        value = unpack()
+    for handle in handles:
+        handle._home = Store(blobs)
+    return value
 
 
 def _restored_file(name: str, digest: str, size: int, address: str, version: str) -> File[Any]:

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any, ParamSpec, TypeVar
 
 from laminar.data.journal import Journal
 from laminar.engine.contract import Book
 from laminar.engine.task import ROOT, TaskRun
-from laminar.errors import ServerError, TaskError, UnknownRunError, nearest
+from laminar.errors import TaskError, UnknownRunError
 from laminar.executors.contract import Executor
 from laminar.executors.docker import Docker
 from laminar.executors.loop import Loop
 from laminar.executors.thread import Thread
 from laminar.model.action import EntryRef
 from laminar.model.ids import ActionKey, new_run_id
-from laminar.model.value import Value
 from laminar.runs import configuration, local, places, source
 from laminar.tasks import registry, store
 from laminar.tasks.both import begins
+from laminar.tasks.choice import Choice
+from laminar.tasks.deployed import Deployed
 from laminar.tasks.entry import TaskEntry
+from laminar.tasks.local_home import LocalHome
 from laminar.tasks.program import LOADER, LOOP, THREADS, Choices, TaskCalls, TaskWork, placement
 from laminar.tasks.run import Run
 from laminar.tasks.scheduling import Scheduling
 from laminar.tasks.secrecy import Secrecy
-from laminar.tasks.settings import OF_ENVIRONMENT, read
 from laminar.tasks.task import Task
 from laminar.wire.messages import Call
 from laminar.worker import assignment, child
@@ -40,66 +40,10 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-MODES = ("local", "remote")
-STYLES = ("loaded_modules", "all", "none")
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 #: Threads for synchronous tasks, unless the user says otherwise. They mostly wait: for children, or for the network.
 SYNCHRONOUS = 32
 #: Seconds that an attempt has to end by itself when it is stopped.
 GRACE = 5.0
-
-
-class Choice(Value, frozen=True):
-    """What is said of a run.
-
-    Attributes:
-        mode: ``"local"``, ``"remote"``; None for local, unless a server is configured.
-        name: Id of the run; a new one by default.
-        executor: Where tasks run: ``"process"``, ``"docker"``, an executor, or None for this process.
-        concurrency: Attempts that run at a time; None for the executor's own number.
-        env_vars: Environment variables for every task, below those of its own settings.
-        labels: Words to find the run by.
-        overwrite_cache: Whether results are made anew, and kept in place of those that other runs have kept.
-        version: The version that it is recorded under.
-        copy_style: Which files of the code travel to containers.
-        project: The project that it belongs to.
-        domain: The domain that it belongs to.
-        quiet: Whether to print nothing.
-        root: Folder where it is kept.
-
-    Raises:
-        TaskError: One makes no sense.
-    """
-
-    mode: str | None = None
-    name: str | None = None
-    executor: str | Executor | None = None
-    concurrency: int | None = None
-    env_vars: Mapping[str, str] | None = None
-    labels: Mapping[str, str] | None = None
-    overwrite_cache: bool = False
-    version: str | None = None
-    copy_style: str | None = None
-    project: str | None = None
-    domain: str | None = None
-    quiet: bool = False
-    root: str | None = None
-
-    def validate(self) -> None:
-        """Refuse nonsense at once."""
-        if self.mode not in (None, *MODES):
-            raise TaskError(f"with_runcontext(mode={self.mode!r}) is no mode.{nearest(str(self.mode), MODES)}")
-        if self.name is not None and (not isinstance(self.name, str) or not NAME.fullmatch(self.name)):
-            raise TaskError(f"with_runcontext(name={self.name!r}): expects letters, digits, '_' and '-'.")
-        if not isinstance(self.executor, (str, Executor, type(None))):
-            raise TaskError(
-                f"with_runcontext(executor={self.executor!r}): expects 'process', 'docker', or an executor."
-            )
-        if self.copy_style not in (None, *STYLES):
-            raise TaskError(
-                f"with_runcontext(copy_style={self.copy_style!r}) is none.{nearest(str(self.copy_style), STYLES)}"
-            )
-        read({"env_vars": self.env_vars}, OF_ENVIRONMENT, "with_runcontext")
 
 
 class Runner:
@@ -189,8 +133,10 @@ class _Run:
     def __call__(self, task: Task[..., Any], *args: Any, **kwargs: Any) -> Run:
         """Run a task, here unless a server is configured. Comes back once the run has begun.
 
+        For a server, what the task needs is deployed first, as :func:`laminar.deploy` does.
+
         Args:
-            task: The task.
+            task: The task; or, by :class:`laminar.remote.Task`, one that is deployed.
             *args: Its arguments.
             **kwargs: Its arguments by name.
 
@@ -201,6 +147,8 @@ class _Run:
             TaskError: It is no task.
             TaskInputError: An argument does not fit.
             StorageError: The folder of runs cannot be written.
+            DeploymentError: It is to run on a server, and cannot be deployed as it is.
+            ServerError: The server cannot be reached, or refuses.
 
         Usage::
 
@@ -234,20 +182,39 @@ def resume(name: str) -> Run:
 
 def begin(choice: Choice, task: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Run:
     """Begin a run."""
+    if isinstance(task, Deployed):
+        return _begin_deployed(choice, task, args, kwargs)
     if not isinstance(task, Task):
         raise TaskError(f"laminar.run expects a task, got {task!r}. Make the function one with @env.task.")
     _stop_if_assigned(task.name)
-    _refuse_remote(choice)
+    if _is_remote(choice):
+        from laminar.tasks import sending  # 150 ms, and only for who has a server
+
+        return Run(sending.begin(choice, task, args, kwargs))
     arguments = task.interface.bind(task.name, args, dict(kwargs))
     root = store.root(choice.root)
     inputs = task.pack(store.values(root), arguments)
     return _start(choice, task, inputs, root, choice.name or new_run_id(), resuming=False)
 
 
+def _begin_deployed(choice: Choice, task: Deployed, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Run:
+    """Begin a run of a task that is deployed, which is where it runs."""
+    _stop_if_assigned(task.name)
+    if choice.mode == "local":
+        raise TaskError(f"{task.name} is deployed on a server and runs there: leave out mode='local'.")
+    from laminar.tasks import sending  # 150 ms, and only for who has a server
+
+    return Run(sending.begin_deployed(choice, task, args, kwargs))
+
+
 def go_on(choice: Choice, name: str) -> Run:
     """Go on with a run."""
+    if _is_remote(choice):
+        from laminar.tasks import sending  # as above
+
+        return Run(sending.resume(choice, name))
     root = store.root(choice.root)
-    found = Run.get(name, root)
+    found = LocalHome.find(name, root)
     _stop_if_assigned(found.task)
     noted = Journal(store.blobs(root), found.name).noted()
     if "inputs" not in noted:
@@ -279,21 +246,16 @@ def _stop_if_assigned(task: str) -> None:
     raise TaskError(f"{task} cannot be run in a process that only loads code. Call laminar.run under a guard.")
 
 
-def _refuse_remote(choice: Choice) -> None:
-    endpoint = configuration.current().endpoint
-    if choice.mode == "remote" or (choice.mode is None and endpoint is not None):
-        where = f"the server at {endpoint}" if endpoint is not None else "a server, and none is configured"
-        raise ServerError(
-            f"This run is to go to {where}, and this version of laminar has no client for servers yet. "
-            "Run it here with: laminar.with_runcontext(mode='local').run(…)"
-        )
+def _is_remote(choice: Choice) -> bool:
+    """Tell whether a run goes to a server: if that is said, or if one is configured and nothing is said."""
+    return choice.mode == "remote" or (choice.mode is None and configuration.current().endpoint is not None)
 
 
 def _start(choice: Choice, task: Task[..., Any], inputs: bytes, root: str, name: str, *, resuming: bool) -> Run:
     order = _Order(choice, task, inputs, root, name, resuming=resuming).order()
     scheduling = Scheduling(order)
     scheduling.start()
-    return Run(name, task.name, root, scheduling)
+    return Run(LocalHome(name, task.name, root, scheduling))
 
 
 class _Order:

@@ -7,6 +7,7 @@ import json
 from laminar.data.serde.failures import describe
 from laminar.model.action import Entry, Manifest
 from laminar.tasks import registry
+from laminar.tasks.deployed import UNCHECKED
 from laminar.tasks.entry import TaskEntry
 from laminar.tasks.payload import Payload
 from laminar.tasks.task import Task
@@ -68,9 +69,13 @@ class ServedTask(Entry):
         )
 
     def _inputs(self, start: Start) -> bytes:
-        if not start.inputs.startswith(JSON):
+        if not start.inputs.startswith((JSON, UNCHECKED)):
             return start.inputs
         task: Task[..., Any] = registry.find(start.entity, start.module, Task)
-        arguments = task.interface.read(task.name, json.loads(start.inputs))
+        if start.inputs.startswith(JSON):
+            arguments = task.interface.read(task.name, json.loads(start.inputs))
+        else:
+            given = self.values.unpack_arguments(start.inputs.removeprefix(UNCHECKED))
+            arguments = task.interface.bind(task.name, (), given)
         packed: bytes = self.values.pack_arguments(arguments)
         return packed

@@ -146,16 +146,16 @@ class Task(Generic[P, R]):
             return self._plain(args, kwargs)  # type: ignore[no-any-return]
         call = self.call(caller, args, kwargs)
         if self.is_async:
-            return _awaited(caller, call)  # type: ignore[return-value]
+            return awaited(caller, call)  # type: ignore[return-value]
         if asyncio._get_running_loop() is not None:
-            return Pending(self.name, _awaited(caller, call))  # type: ignore[return-value]
+            return Pending(self.name, awaited(caller, call))  # type: ignore[return-value]
         return caller.value(caller.call_blocking(call))  # type: ignore[no-any-return]
 
     def aio(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, Any]:
         """Call the task, to be awaited whether the function is asynchronous or not."""
         caller = current.get()
         if caller is not None:
-            return _awaited(caller, self.call(caller, args, kwargs))
+            return awaited(caller, self.call(caller, args, kwargs))
         return _later(self.function, args, kwargs)
 
     def _plain(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -315,11 +315,12 @@ def _found(name: str, module: str, overrides: bytes) -> Task[Any, Any]:
     return task.override(**pickle.loads(overrides)) if overrides else task  # noqa: S301 - an argument of a task
 
 
-async def _awaited(caller: Caller, call: Call) -> Any:
+async def awaited(caller: Caller, call: Call) -> Any:
+    """Wait for a child on the running event loop, and give what it returns."""
     return caller.value(await caller.call(call))
 
 
-makes_calls(_awaited.__code__)
+makes_calls(awaited.__code__)
 
 
 async def _plain_body(body: Coroutine[Any, Any, T]) -> T:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from laminar.model.states import State
 from laminar.wire.agents import CacheView, FailureView, OutputView, Plain
@@ -36,11 +36,11 @@ class RunRequest(Plain, frozen=True, kw_only=True, omit_defaults=True):
 
     entity: EntityName
     version: Version = "latest"
-    inputs: dict[str, Any] = {}
+    inputs: dict[str, Any] = field(default_factory=dict)
     packed: bytes | None = None
     name: RunName | None = None
-    labels: Annotated[dict[Label, Label], Meta(max_length=50)] = {}
-    env_vars: Annotated[dict[str, str], Meta(max_length=500)] = {}
+    labels: Annotated[dict[Label, Label], Meta(max_length=50)] = field(default_factory=dict)
+    env_vars: Annotated[dict[str, str], Meta(max_length=500)] = field(default_factory=dict)
     overwrite_cache: bool = False
     overrides: Overrides | None = None
     cache: CacheView | None = None
@@ -57,6 +57,7 @@ class RunView(Plain, frozen=True, kw_only=True):
         version: Its version.
         state: Its state.
         error: What failed, in one line.
+        reason: What it waits for, if no server drives it; not said in lists.
         labels: Words to find it by.
         author: Who asked for it.
         trigger: Name of the trigger that started it; None if none did.
@@ -74,7 +75,8 @@ class RunView(Plain, frozen=True, kw_only=True):
     version: str
     state: State
     error: str | None = None
-    labels: dict[str, str] = {}
+    reason: str | None = None
+    labels: dict[str, str] = field(default_factory=dict)
     author: str = ""
     trigger: str | None = None
     rerun_of: str | None = None
@@ -248,41 +250,63 @@ class ResultView(Plain, frozen=True, kw_only=True):
     failure: FailureView | None = None
 
 
+class InputsView(Plain, frozen=True, kw_only=True):
+    """What a run was asked for with.
+
+    Attributes:
+        inputs: Arguments by name, as JSON.
+        packed: Arguments as :mod:`laminar.data.values` packs them, in place of ``inputs``.
+    """
+
+    inputs: dict[str, Any] = field(default_factory=dict)
+    packed: bytes | None = None
+
+
 class Since(Plain, frozen=True, kw_only=True):
-    """Where a stream begins: after the event of this number."""
+    """What a stream tells.
+
+    Attributes:
+        after: What comes after the event of this number.
+        output: Whether what is printed is told too.
+        wait: Whether it goes on until the run has ended; else it ends with what has happened by now.
+    """
 
     after: Number = 0
+    output: bool = False
+    wait: bool = True
 
 
 class LogQuery(Plain, frozen=True, kw_only=True):
     """Which output.
 
     Attributes:
-        action: Of the action of this name, or of those of this task; of all by default.
+        action: Of the action of this name, or the beginning of one, or of the calls of this task; of all by default.
+        after: What comes after the event of this number.
+        wait: Whether it goes on until the run has ended; else it ends with what has been printed by now.
     """
 
     action: Annotated[str, Meta(max_length=300)] | None = None
+    after: Number = 0
+    wait: bool = True
 
 
-class LineView(Plain, frozen=True, kw_only=True):
-    """Output of an attempt.
+class OutputPiece(Plain, frozen=True, kw_only=True):
+    """A piece of what an attempt has printed: the event ``output`` of a stream.
 
     Attributes:
         action: Name of the action.
         index: Which action of that name.
         task: What it is a call of.
         number: Which try.
-        text: Lines that it has printed.
+        epoch: Under which holder of the run.
+        offset: How many bytes it had printed before.
+        data: The bytes; lines and letters may be cut at their ends.
     """
 
     action: str
     index: int
-    task: str | None
+    task: str
     number: int
-    text: str
-
-
-class LogPage(Plain, frozen=True, kw_only=True):
-    """Output of attempts, by attempt, in the order in which they started."""
-
-    items: tuple[LineView, ...]
+    epoch: int
+    offset: int
+    data: bytes

@@ -49,14 +49,17 @@ def _report(asked: Asked) -> Heard:
     agent = engine.agents.agent(asked.identity.claims)
     told: Report = asked.body
     unknown, later = [], []
+    pieces = []
     for chunk in told.output:
         key = engine.agents.running(agent, chunk.key)
         if key is not None:
             engine.output.add(key, chunk.offset, chunk.data)
+            pieces.append((key, chunk.offset, len(chunk.data)))
         elif engine.agents.left(agent, chunk.key):
             later.append(chunk.key)
         else:
             unknown.append(chunk.key)
+    engine.output.tell(pieces)
     try:
         unknown += engine.agents.report(agent, told)
     except ValueError as error:

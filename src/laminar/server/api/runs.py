@@ -5,6 +5,7 @@ from __future__ import annotations
 from anyio import to_thread
 
 from laminar.server import runs, streams
+from laminar.server.following import Following
 from laminar.server.identity import Role
 from laminar.server.routes import MIB, Asked, Route
 from laminar.wire.runs import (
@@ -12,7 +13,7 @@ from laminar.wire.runs import (
     ActionQuery,
     ActionView,
     AttemptPage,
-    LogPage,
+    InputsView,
     LogQuery,
     ResultView,
     RunPage,
@@ -26,6 +27,8 @@ from laminar.wire.runs import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from starlette.responses import Response
 
 SPACE = "/projects/{project}/domains/{domain}/runs"
@@ -77,6 +80,11 @@ async def rerun(asked: Asked) -> RunView:
     return await to_thread.run_sync(runs.rerun, asked.services.engine, *_of(asked), asked.identity.name)
 
 
+async def inputs(asked: Asked) -> InputsView:
+    """Give what a run was asked for with."""
+    return await to_thread.run_sync(runs.inputs, asked.services.engine, *_of(asked))
+
+
 async def counts(asked: Asked) -> TaskCounts:
     """Count the actions of a run by what they are calls of."""
     return await to_thread.run_sync(runs.counts, asked.services.engine, *_of(asked))
@@ -102,25 +110,22 @@ async def result(asked: Asked) -> ResultView:
     return await to_thread.run_sync(runs.result, asked.services.engine, *_of(asked), asked.path["action"])
 
 
-async def logs(asked: Asked) -> LogPage:
-    """Give what attempts have printed."""
-    query: LogQuery = asked.query
-    return await to_thread.run_sync(runs.printed, asked.services.engine, *_of(asked), query.action)
-
-
 async def events(asked: Asked) -> Response:
     """Follow what happens in a run."""
-    engine = asked.services.engine
-    await to_thread.run_sync(runs.view, engine, *_of(asked))
-    return streams.answer(asked, runs.events(engine, *_of(asked), streams.after(asked)))
+    query: Since = asked.query
+    return await _followed(asked, states=True, output=query.output, to_end=query.wait)
 
 
 async def follow(asked: Asked) -> Response:
     """Follow what the attempts of a run print."""
-    engine = asked.services.engine
     query: LogQuery = asked.query
+    return await _followed(asked, output=True, which=query.action, to_end=query.wait)
+
+
+async def _followed(asked: Asked, **what: Any) -> Response:
+    engine = asked.services.engine
     await to_thread.run_sync(runs.view, engine, *_of(asked))
-    return streams.answer(asked, runs.lines(engine, *_of(asked), query.action, streams.after(asked)))
+    return streams.answer(asked, Following(engine, *_of(asked), **what).events(streams.after(asked)))
 
 
 ROUTES = (
@@ -140,6 +145,7 @@ ROUTES = (
     Route("POST", f"{RUN}/stop", Role.EDITOR, stop, "Ask for the end of a run.", body=StopRequest, returns=RunView),
     Route("POST", f"{RUN}/resume", Role.EDITOR, resume, "Go on with a run that has ended in vain.", returns=RunView),
     Route("POST", f"{RUN}/rerun", Role.EDITOR, rerun, "Begin a run like another.", returns=RunView, status=201),
+    Route("GET", f"{RUN}/inputs", Role.VIEWER, inputs, "Give the inputs of a run.", returns=InputsView),
     Route("GET", f"{RUN}/tasks", Role.VIEWER, counts, "Count the actions of a run by task.", returns=TaskCounts),
     Route(
         "GET", f"{RUN}/actions", Role.VIEWER, actions, "List actions of a run.", query=ActionQuery, returns=ActionPage
@@ -147,13 +153,12 @@ ROUTES = (
     Route("GET", ACTION, Role.VIEWER, action, "Describe an action.", returns=ActionView),
     Route("GET", f"{ACTION}/attempts", Role.VIEWER, attempts, "List the attempts of an action.", returns=AttemptPage),
     Route("GET", f"{ACTION}/result", Role.VIEWER, result, "Give what an action has returned.", returns=ResultView),
-    Route("GET", f"{RUN}/logs", Role.VIEWER, logs, "Give what was printed.", query=LogQuery, returns=LogPage),
     Route(
         "GET", f"{RUN}/events", Role.VIEWER, events, "Follow what happens in a run.", query=Since, media=streams.MEDIA
     ),
     Route(
         "GET",
-        f"{RUN}/logs/stream",
+        f"{RUN}/logs",
         Role.VIEWER,
         follow,
         "Follow what is printed.",

@@ -1,4 +1,4 @@
-"""The store: bytes to and from signed addresses, and what attempts ask of it."""
+"""The store: bytes to and from signed addresses, and what attempts and people ask of it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from anyio import to_thread
 from starlette.responses import Response, StreamingResponse
 
 from laminar.errors import AuthenticationError, DigestMismatchError
+from laminar.server import deployments
 from laminar.server.identity import Role
 from laminar.server.keys import Permit
 from laminar.server.problems import refusal
 from laminar.server.routes import MIB, Asked, Route
 from laminar.server.store import LARGEST, LocalStore
 from laminar.server.storing import Counter
-from laminar.wire.store import StoreAnswer, StoreRequest
+from laminar.wire.store import StoreAnswer, StoreReading, StoreRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +38,18 @@ async def attempt(asked: Asked) -> StoreAnswer:
     wanted: StoreRequest = asked.body
     counter = Counter(asked.services.store, Permit.of(asked.identity.claims))
     return StoreAnswer(replies=await to_thread.run_sync(counter.carry_out, wanted.operations))
+
+
+async def people(asked: Asked) -> StoreAnswer:
+    """Carry out what people ask of the store of a space."""
+    return await to_thread.run_sync(_people, asked)
+
+
+def _people(asked: Asked) -> StoreAnswer:
+    services, path = asked.services, asked.path
+    space = deployments.space(services.engine.catalog, path["project"], path["domain"])
+    counter = Counter(services.store, Permit(space))
+    return StoreAnswer(replies=counter.carry_out(asked.body.operations))
 
 
 async def put(asked: Asked) -> None:
@@ -151,6 +164,26 @@ ROUTES = (
         Role.ATTEMPT,
         attempt,
         "Read and write small blobs, and ask where large ones are to be had or sent.",
+        body=StoreRequest,
+        returns=StoreAnswer,
+        most=MIB,
+    ),
+    Route(
+        "POST",
+        "/projects/{project}/domains/{domain}/content/reading",
+        Role.VIEWER,
+        people,
+        "Read small blobs, and ask where large ones are to be had.",
+        body=StoreReading,
+        returns=StoreAnswer,
+        most=MIB,
+    ),
+    Route(
+        "POST",
+        "/projects/{project}/domains/{domain}/content",
+        Role.EDITOR,
+        people,
+        "Write small blobs that are named by their content, and ask where large ones are to be sent.",
         body=StoreRequest,
         returns=StoreAnswer,
         most=MIB,
