@@ -13,12 +13,12 @@ from typing import Any
 
 from laminar.model.token import TokenRow
 from laminar.server import listening, opening, serving
-from laminar.server.agents import Pool
 from laminar.server.api import table
 from laminar.server.api.health import ROUTES as OF_HEALTH
 from laminar.server.api.tokens import ROUTES as OF_TOKENS
 from laminar.server.identity import Role
 from laminar.server.metrics import Metrics
+from laminar.server.pools import Pool
 from laminar.server.routes import Route
 from laminar.server.services import Services
 from laminar.server.settings import Settings

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import signal
 import socket
 import struct
 import sys
@@ -22,6 +23,7 @@ from laminar.executors.contract import Executor, Session
 from laminar.executors.interpreters import bootstrap, interpreter_options
 from laminar.executors.outcomes import Watch
 from laminar.host import processes
+from laminar.host.machine import memory_kills
 from laminar.model.action import Ended, SessionLost, SessionReady
 from laminar.model.states import Outcome
 
@@ -107,9 +109,20 @@ def _exactly(connection: socket.socket, size: int) -> bytes | None:
 class ForkSession(Session):
     """A warm parent and the attempts that it forks."""
 
-    def __init__(self, host: Host, capacity: int) -> None:
-        """Start the warm parent."""
+    def __init__(self, host: Host, capacity: int, *, offers: bool = False, limited: bool = False) -> None:
+        """Start the warm parent.
+
+        Args:
+            host: What the engine offers.
+            capacity: Attempts that may run at a time.
+            offers: Whether the kernel should take attempts before this process when memory runs out.
+            limited: Whether they are held to the memory that they ask for.
+        """
         self.capacity = 0
+        #: Why the user's code could not be loaded.
+        self.failure: BaseException | None = None
+        self._limited = limited
+        self._kills = memory_kills()
         self._room = capacity
         self._host = host
         self._lock = threading.Lock()
@@ -123,7 +136,7 @@ class ForkSession(Session):
             *interpreter_options(),
             "-u",  # what is printed must not be lost when a process dies
             "-c",
-            bootstrap(f"warm import main; main({theirs.fileno()})"),
+            bootstrap(f"warm import main; main({theirs.fileno()}, offers={offers})"),
         ]
         self._pid = os.posix_spawn(sys.executable, command, environment, setpgroup=0)
         theirs.close()
@@ -134,7 +147,7 @@ class ForkSession(Session):
     def start(self, request: Request) -> None:
         """Ask the warm parent for a fork."""
         with self._lock:
-            self._watched[request.key] = Watch(request)
+            self._watched[request.key] = Watch(request, limited=self._limited)
         self._tell("start", request)
 
     def stop(self, key: AttemptKey, grace: float) -> None:
@@ -162,7 +175,6 @@ class ForkSession(Session):
             send(self._connection, message)
 
     def _read(self) -> None:
-        failure: BaseException | None = None
         while (message := receive(self._connection)) is not None:
             if message[0] == "ended":
                 _, key, status, cpu, memory, killed = message
@@ -173,14 +185,21 @@ class ForkSession(Session):
                 self.capacity = self._room
                 self._host.deliver(SessionReady())
             else:
-                failure = message[1]
-        if self._closing and failure is None:
+                self.failure = message[1]
+        if self._closing and self.failure is None:
             return
         processes.sweep(f"{self._host.label}/")
-        error = failure or CodeLoadError("The parent of all processes of this run was killed; resume the run to go on.")
+        error = self.failure or CodeLoadError(
+            "The parent of all processes of this run was killed; resume the run to go on."
+        )
         self._host.deliver(SessionLost(error))
+        kills = memory_kills()
+        killed = self.failure is None and self._kills is not None and kills is not None and kills > self._kills
         with self._lock:
-            left = list(self._watched)
+            left = list(self._watched.values())
             self._watched.clear()
-        for key in left:
-            self._host.deliver(Ended(key, Outcome.LOST, detail=str(error)))
+        for watch in left:
+            if killed:
+                self._host.deliver(watch.ended(-signal.SIGKILL, None, None, killed=True))
+            else:
+                self._host.deliver(Ended(watch.request.key, Outcome.LOST, detail=str(error)))

@@ -1,4 +1,4 @@
-"""The machine: its cores, and what its kernel killed for memory."""
+"""The machine: its cores, what its kernel killed for memory, and whom it takes first."""
 
 from __future__ import annotations
 
@@ -35,6 +35,19 @@ def memory_kills() -> int | None:
         except OSError:
             continue
     return None
+
+
+def offer(points: int) -> None:
+    """Have the kernel take this process sooner than others when memory runs out; what it starts inherits that.
+
+    Args:
+        points: How much sooner, up to 1000.
+    """
+    try:
+        with open(f"{PROC}/self/oom_score_adj", "w") as file:
+            file.write(str(points))
+    except OSError:
+        return  # then the kernel takes the largest, which this process may be anyway
 
 
 def _cgroup_counters() -> list[str]:

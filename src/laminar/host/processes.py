@@ -164,12 +164,17 @@ def _control(option: int, value: int) -> None:
 
 def labelled(prefix: str) -> list[int]:
     """List the processes whose environment bears a label that starts so; empty where the system does not tell."""
+    return list(labels(prefix))
+
+
+def labels(prefix: str) -> dict[int, str]:
+    """Give the labels that start so, by the processes whose environment bears them."""
     wanted = f"{LABEL}={prefix}".encode()
-    found = []
+    found: dict[int, str] = {}
     try:
         entries = os.listdir(PROC)
     except OSError:
-        return []
+        return {}
     for entry in entries:
         if entry.isdigit() and int(entry) != os.getpid():
             try:
@@ -177,8 +182,9 @@ def labelled(prefix: str) -> list[int]:
                     variables = file.read().split(b"\0")
             except OSError:
                 continue
-            if any(variable.startswith(wanted) for variable in variables):
-                found.append(int(entry))
+            for variable in variables:
+                if variable.startswith(wanted):
+                    found[int(entry)] = variable.partition(b"=")[2].decode(errors="replace")
     return found
 
 

@@ -1,35 +1,33 @@
-"""The agents of a server, and the attempts that they run.
+"""All agents of a server: started, told what to do, heard, given up. Each must be heard of every few seconds.
 
-An agent belongs to a pool: attempts that may share a place. Each is told what to do by numbered orders that stay until
-it has them, and must be heard of every few seconds. Used from the threads of all runs, and by the handlers of agents.
+Used from the threads of all runs, and by the handlers of agents.
 """
 
 from __future__ import annotations
 
-import itertools
 import secrets
 import threading
 import time
-from collections import deque
 from functools import partial
 
+import msgspec
 from msgspec import structs
 
 from laminar.errors import AttemptError, StaleAttemptError
 from laminar.model.action import Ended, Failure, Manifest, Started
 from laminar.model.states import Outcome
-from laminar.model.value import Value
-from laminar.server.bell import Bell
-from laminar.wire.agents import End, Key, Leave, Orders, Start, Stop, Welcome
+from laminar.server.pools import Agent, Gone, Group, LeftOver, Pool
+from laminar.wire.agents import Key, Leave, Stop, Welcome
+from laminar.wire.specs import ResourcesSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from laminar.model.action import Event
     from laminar.model.ids import ActionKey, AttemptKey
-    from laminar.server.launchers.contract import Handle, Launcher
+    from laminar.server.launchers.contract import Launcher
+    from laminar.server.pools import Attempt
     from laminar.server.signing import Signer
     from laminar.wire.agents import Hello, Report
 
@@ -39,133 +37,14 @@ SILENCE = 15.0
 GLANCE = 1.0
 #: Seconds that an agent has to come up, its image being there.
 PATIENCE = 120.0
+#: Seconds that the agents of a server before have to come back; they try again every 5 s at least.
+RETURN = 10.0
 #: Seconds for which an attempt of a server that is gone is kept for the run that asks for it.
 UNCLAIMED = 60.0
 #: How often in a row a pool's agent may end before it has come up.
 VAIN = 3
 #: Seconds that the name of an agent counts.
 FOREVER = 10 * 365 * 24 * 3600.0
-
-
-class Pool(Value, frozen=True):
-    """What attempts have in common that may share an agent.
-
-    Attributes:
-        space: Project and domain.
-        bundle: MD5 of the code, in hexadecimal; empty if it is in the image.
-        image: The image of the container; empty where there is none.
-        place: What else tells places apart: resources, as JSON.
-        imports: Modules to load where no code travels.
-        agents: How many agents it has at most.
-        each: How many attempts run in one of them at a time; 0 for no limit.
-        idle: Seconds without attempts after which an agent leaves; 0 for agents of one attempt.
-        single: Name of the one attempt that it is for; empty for any number.
-    """
-
-    space: str
-    bundle: str
-    image: str = ""
-    place: str = ""
-    imports: tuple[str, ...] = ()
-    agents: int = 1
-    each: int = 0
-    idle: float = 60.0
-    single: str = ""
-
-    def __hash__(self) -> int:
-        """Hash by what differs most."""
-        return hash((self.space, self.bundle, self.image, self.place, self.single))
-
-
-class Attempt:
-    """An attempt that an agent runs, or is to run.
-
-    Attributes:
-        key: Its name.
-        start: The order to start it.
-        deliver: Is told what happens to it.
-        agent: Who runs it; None while it waits for one.
-        stop: The grace with which it is to be stopped; None if it is not.
-    """
-
-    __slots__ = ("agent", "deliver", "key", "start", "stop")
-
-    def __init__(self, key: AttemptKey, start: Start, deliver: Callable[[Event], None]) -> None:
-        """Begin without an agent."""
-        self.key = key
-        self.start = start
-        self.deliver = deliver
-        self.agent: Agent | None = None
-        self.stop: float | None = None
-
-
-class Agent:
-    """An agent as the server knows it.
-
-    Attributes:
-        id: Its name.
-        pool: What it runs.
-        handle: How it is ended; None if it is of another server, and is not to be found here.
-        live: The attempts that it has been given, by the names that it knows.
-        up: Whether it has been heard of.
-    """
-
-    def __init__(self, id: str, pool: Pool) -> None:  # noqa: A002
-        """Begin unheard of."""
-        self.id = id
-        self.pool = pool
-        self.handle: Handle | None = None
-        self.live: dict[AttemptKey, Attempt] = {}
-        self.up = False
-        self.bell = Bell()
-        self.seen = self.used = time.monotonic()
-        self._orders: deque[tuple[int, Start | Stop | Leave]] = deque()
-        self._numbers = itertools.count(1)
-        self._lock = threading.Lock()
-
-    def order(self, order: Start | Stop | Leave) -> None:
-        """Tell it to do something."""
-        with self._lock:
-            self._orders.append((next(self._numbers), order))
-        self.bell.ring()
-
-    def orders(self, after: int) -> Orders:
-        """Give what it has not been told, or has not heard."""
-        with self._lock:
-            while self._orders and self._orders[0][0] <= after:
-                self._orders.popleft()
-            last = self._orders[-1][0] if self._orders else after
-            return Orders(last=last, orders=[order for _, order in self._orders])
-
-    @property
-    def room(self) -> bool:
-        """Whether it may be given one more attempt."""
-        return not self.pool.each or len(self.live) < self.pool.each
-
-
-class _LeftOver:
-    """An attempt that was started for a server that is gone.
-
-    Attributes:
-        agent: Who runs it.
-        key: Its name then.
-        end: How it has ended meanwhile, if it has.
-    """
-
-    def __init__(self, agent: Agent, key: AttemptKey) -> None:
-        self.agent = agent
-        self.key = key
-        self.end: End | None = None
-        self.since = time.monotonic()
-
-
-class _Group:
-    """A pool at work."""
-
-    def __init__(self) -> None:
-        self.agents: dict[str, Agent] = {}
-        self.waiting: deque[Attempt] = deque()
-        self.vain = 0
 
 
 class Agents:
@@ -181,17 +60,26 @@ class Agents:
         self.launcher = launcher
         self._signer = signer
         self._lock = threading.RLock()
-        self._groups: dict[Pool, _Group] = {}
+        self._groups: dict[Pool, Group] = {}
         self._agents: dict[str, Agent] = {}
         self._attempts: dict[AttemptKey, Attempt] = {}
         #: Attempts that agents run for a server that is gone, by their actions, until somebody takes them back.
-        self._left: dict[ActionKey, _LeftOver] = {}
+        self._left: dict[ActionKey, LeftOver] = {}
+        #: Agents of a server before that have not come back yet, and until when they may.
+        self._expected: set[str] = set()
+        self._until = 0.0
         self._closing = threading.Event()
         self._watch = threading.Thread(target=self._look, daemon=True, name="laminar-agents")
 
     def begin(self) -> None:
-        """Begin to watch."""
+        """Begin to watch, and to wait for the agents of a server before."""
+        self._expected = self.launcher.left()
+        self._until = time.monotonic() + RETURN
         self._watch.start()
+
+    def settled(self) -> bool:
+        """Tell whether all agents of a server before have come back, or never will: what they run is known."""
+        return not self._expected
 
     def close(self) -> None:
         """Stop watching. Agents stay: they wait for the next server."""
@@ -220,19 +108,29 @@ class Agents:
         with self._lock:
             self._attempts[attempt.key] = attempt
             left = self._left.pop(attempt.key.action, None)
-            if left is not None and left.agent.pool == pool and left.agent.id in self._agents:
+            if left is not None and left.agent.pool.like(pool):
                 return self._take_back(attempt, left)
+            if left is not None:
+                left.agent.order(Stop(key=Key.of(left.key), grace=0.0))
             self._place(pool, attempt)
             return None
 
-    def _take_back(self, attempt: Attempt, left: _LeftOver) -> AttemptKey:
+    def _take_back(self, attempt: Attempt, left: LeftOver) -> AttemptKey:
         attempt.agent = left.agent
         left.agent.live[left.key] = attempt
-        attempt.start = _renamed(attempt.start, left.key)
+        attempt.start = structs.replace(attempt.start, key=Key.of(left.key))
         attempt.deliver(Started(attempt.key, "goes on: it was started before"))
-        if left.end is not None:
-            self._end(attempt, self._told(attempt, left.end.ended(attempt.key)))
         return left.key
+
+    def rest(self, key: AttemptKey, *, rests: bool) -> None:
+        """Let others have the room of an attempt that only waits for its children; it goes on at once all the same."""
+        with self._lock:
+            attempt = self._attempts.get(key)
+            if attempt is None:
+                return
+            attempt.rests = rests
+            if attempt.agent is not None:
+                self._fill(attempt.agent)
 
     def stop(self, key: AttemptKey, grace: float) -> None:
         """Have an attempt stopped. Its end is delivered."""
@@ -252,6 +150,13 @@ class Agents:
                 group.waiting.remove(attempt)
         self._end(attempt, Ended(attempt.key, Outcome.CANCELLED, detail="it was stopped before it had a place"))
 
+    def waiting(self, space: str, run: str) -> dict[tuple[str, int], str]:
+        """Say what actions of a run wait for whose attempt has its slot, and no agent yet that is up."""
+        with self._lock:
+            attempts = [one for one in self._attempts.values() if _is_of(one, space, run)]
+            found = {(one.key.action.name, one.key.action.index): _unready(one) for one in attempts}
+        return {key: why for key, why in found.items() if why is not None}
+
     def forget(self, keys: list[AttemptKey]) -> None:
         """Let go of attempts of a run that another server has taken; their agents go on."""
         with self._lock:
@@ -260,8 +165,19 @@ class Agents:
                 if attempt is not None and attempt.agent is not None:
                     attempt.agent.live.pop(_known(attempt), None)
 
+    def abandon(self, space: str, run: str) -> None:
+        """Stop what a run that has ended has left before and has not asked for."""
+        with self._lock:
+            for action in [action for action in self._left if (action.space, action.run) == (space, run)]:
+                self._stop_left(self._left.pop(action))
+
+    def _stop_left(self, left: LeftOver) -> None:
+        left.agent.order(Stop(key=Key.of(left.key), grace=0.0))
+        if left.agent.pool.single:
+            self._dismiss(left.agent)
+
     def _place(self, pool: Pool, attempt: Attempt) -> None:
-        group = self._groups.setdefault(pool, _Group())
+        group = self._groups.setdefault(pool, Group())
         for agent in group.agents.values():
             if agent.room:
                 self._give(agent, attempt)
@@ -276,14 +192,19 @@ class Agents:
         agent.used = time.monotonic()
         agent.order(attempt.start)
 
-    def _launch(self, pool: Pool, group: _Group) -> None:
+    def _launch(self, pool: Pool, group: Group) -> None:
         agent = Agent(secrets.token_hex(8), pool)
         group.agents[agent.id] = agent
         self._agents[agent.id] = agent
-        while group.waiting and agent.room:
-            self._give(agent, group.waiting.popleft())
+        self._fill(agent)
         token = self._signer.sign("agent", {"agent": agent.id, "pool": vars(pool)}, FOREVER)
         agent.handle = self.launcher.launch(agent.id, token, pool, partial(self._gone, agent))
+
+    def _fill(self, agent: Agent) -> None:
+        """Give an agent what waits, as far as it has room."""
+        group = self._groups.get(agent.pool)
+        while group is not None and group.waiting and agent.room:
+            self._give(agent, group.waiting.popleft())
 
     # What agents say
 
@@ -302,14 +223,15 @@ class Agents:
             if agent is None:
                 agent = self._agents[claims["agent"]] = Agent(claims["agent"], pool)
                 agent.handle = self.launcher.find(agent.id, partial(self._gone, agent))
-                self._groups.setdefault(pool, _Group()).agents[agent.id] = agent
+                self._groups.setdefault(pool, Group()).agents[agent.id] = agent
             agent.up = True
             agent.seen = agent.used = time.monotonic()
+            self._expected.discard(agent.id)
             self._groups[pool].vain = 0
             for key in hello.live:
                 known = key.key()
                 if known not in agent.live:
-                    self._left[known.action] = _LeftOver(agent, known)
+                    self._left[known.action] = LeftOver(agent, known)
         return Welcome(
             space=pool.space,
             bundle=pool.bundle,
@@ -317,6 +239,7 @@ class Agents:
             imports=list(pool.imports),
             concurrency=pool.each,
             idle=pool.idle,
+            resources=msgspec.json.decode(pool.place, type=ResourcesSpec) if pool.place else None,
         )
 
     def agent(self, claims: Mapping[str, Any]) -> Agent:
@@ -331,30 +254,30 @@ class Agents:
         agent.seen = time.monotonic()
         return agent
 
-    def report(self, agent: Agent, report: Report) -> list[Key]:
-        """Take a report; gives the attempts in it that are not known, or not this agent's."""
-        unknown = []
+    def report(self, agent: Agent, report: Report) -> tuple[list[Key], list[Key]]:
+        """Take a report.
+
+        Returns:
+            The attempts in it that are not known, or not this agent's; and those whose run has yet to ask for them, and
+            whose end must be told again.
+        """
+        unknown, later = [], []
         with self._lock:
             for started in report.started:
                 attempt = agent.live.get(started.key())
-                if attempt is None:
-                    unknown += [] if self.left(agent, started) else [started]
-                else:
+                if attempt is not None:
                     attempt.deliver(Started(attempt.key))
+                elif not self.left(agent, started):
+                    unknown.append(started)
             for end in report.ended:
                 attempt = agent.live.get(end.key.key())
-                if attempt is None:
-                    self._keep(agent, end)
-                else:
+                if attempt is not None:
                     self._end(attempt, self._told(attempt, end.ended(attempt.key)))
+                elif self.left(agent, end.key):
+                    later.append(end.key)
             if report.failed is not None:
                 self._fail(agent, report.failed.failure())
-        return unknown
-
-    def _keep(self, agent: Agent, end: End) -> None:
-        """Keep the end of an attempt that was started for a server that is gone, until somebody takes it back."""
-        if self.left(agent, end.key):
-            self._left[end.key.key().action].end = end
+        return unknown, later
 
     def left(self, agent: Agent, key: Key) -> bool:
         """Tell whether an attempt was started for a server that is gone, and nobody has taken it back yet."""
@@ -386,12 +309,10 @@ class Agents:
         if agent is not None:
             agent.live.pop(_known(attempt), None)
             agent.used = time.monotonic()
-            group = self._groups.get(agent.pool)
             if agent.pool.single or agent.id not in self._agents:
                 self._dismiss(agent)
-            elif group is not None:
-                while group.waiting and agent.room:
-                    self._give(agent, group.waiting.popleft())
+            else:
+                self._fill(agent)
         attempt.deliver(ended)
 
     def _dismiss(self, agent: Agent) -> None:
@@ -414,7 +335,7 @@ class Agents:
 
     # Who is gone
 
-    def _gone(self, agent: Agent, why: str) -> None:
+    def _gone(self, agent: Agent, how: Gone) -> None:
         """Take the end of an agent."""
         with self._lock:
             if agent.id not in self._agents:
@@ -424,27 +345,30 @@ class Agents:
             lost = list(agent.live.values())
             agent.live.clear()
             self._drop(agent)
-            if not agent.up and group.vain >= VAIN:
-                self._give_up(group, lost, why)
+            if not agent.up and (how.error is not None or group.vain >= VAIN):
+                self._give_up(group, lost, how)
                 return
             for attempt in lost:
-                if not agent.up:
-                    attempt.agent = None
-                    self._place(agent.pool, attempt)
+                attempt.agent = None
+                if agent.up or how.memory or attempt.stop is not None:
+                    self._end(attempt, _lost(attempt, how))
                 else:
-                    outcome = Outcome.LOST if attempt.stop is None else Outcome.CANCELLED
-                    attempt.agent = None
-                    self._end(attempt, Ended(attempt.key, outcome, detail=f"its worker is gone: {why}"))
+                    self._place(agent.pool, attempt)
             if group.waiting and not group.agents:
                 self._launch(agent.pool, group)
 
-    def _give_up(self, group: _Group, lost: list[Attempt], why: str) -> None:
-        for attempt in (*lost, *group.waiting):
-            attempt.agent = None
-            error = AttemptError(f"No worker could be started for it, {VAIN} times: {why}")
-            self._end(attempt, Ended(attempt.key, Outcome.EXITED, detail=why, error=error))
+    def _give_up(self, group: Group, lost: list[Attempt], how: Gone) -> None:
+        waiting = [*lost, *group.waiting]
         group.waiting.clear()
         group.vain = 0
+        for attempt in waiting:
+            attempt.agent = None
+            if how.error is not None:
+                ended = Ended(attempt.key, Outcome.REFUSED, detail=how.why, error=how.error)
+            else:
+                error = AttemptError(f"No worker could be started for it, {VAIN} times: {how.why}")
+                ended = Ended(attempt.key, Outcome.EXITED, detail=how.why, error=error)
+            self._end(attempt, ended)
 
     def _look(self) -> None:
         """See who is silent, and who has nothing to do."""
@@ -454,6 +378,7 @@ class Agents:
             with self._lock:
                 late = now - before - GLANCE
                 before = now
+                self._expect(now)
                 self._stop_unclaimed(now)
                 for agent in list(self._agents.values()):
                     if late > GLANCE:
@@ -465,13 +390,25 @@ class Agents:
         for action, left in list(self._left.items()):
             if now - left.since > UNCLAIMED:
                 del self._left[action]
-                left.agent.order(Stop(key=Key.of(left.key), grace=0.0))
+                self._stop_left(left)
+
+    def _expect(self, now: float) -> None:
+        """End agents of a server before that do not come back."""
+        if not self._expected or now < self._until:
+            return
+        for name in self._expected:
+            handle = self.launcher.find(name, _nothing)
+            if handle is not None:
+                handle.stop()
+        self._expected = set()
 
     def _check(self, agent: Agent, now: float) -> None:
+        if agent.handle is not None and not agent.handle.ready:
+            agent.seen = now  # its image is still on its way
         silent = now - agent.seen
         if agent.up and silent > SILENCE:
             self._kill(agent, f"it was not heard of for {silent:.0f} s")
-        elif not agent.up and silent > PATIENCE and agent.handle is not None and agent.handle.ready:
+        elif not agent.up and silent > PATIENCE:
             self._kill(agent, f"it did not come up in {PATIENCE:.0f} s")
         elif agent.up and not agent.pool.single and now - agent.used > agent.pool.idle and self._unused(agent):
             self._dismiss(agent)
@@ -483,7 +420,23 @@ class Agents:
     def _kill(self, agent: Agent, why: str) -> None:
         if agent.handle is not None:
             agent.handle.stop()
-        self._gone(agent, why)
+        self._gone(agent, Gone(why))
+
+
+def _is_of(attempt: Attempt, space: str, run: str) -> bool:
+    return attempt.key.action.run == run and attempt.key.action.space == space
+
+
+def _unready(attempt: Attempt) -> str | None:
+    """Say what an attempt waits for that has been asked for; None if its agent can have it."""
+    agent = attempt.agent
+    if agent is None:
+        return "waits for room in a worker: as many as there may be run as much as they may"
+    if agent.up:
+        return None
+    if agent.handle is not None and not agent.handle.ready:
+        return f"waits for the image {agent.pool.image}"
+    return "waits for its worker to come up"
 
 
 def _known(attempt: Attempt) -> AttemptKey:
@@ -491,6 +444,14 @@ def _known(attempt: Attempt) -> AttemptKey:
     return attempt.start.key.key()
 
 
-def _renamed(start: Start, known: AttemptKey) -> Start:
+def _lost(attempt: Attempt, how: Gone) -> Ended:
+    """Say how an attempt has ended whose worker is gone."""
+    if attempt.stop is not None:
+        return Ended(attempt.key, Outcome.CANCELLED, detail=f"its worker is gone: {how.why}")
+    if how.memory:
+        return Ended(attempt.key, Outcome.OUT_OF_MEMORY, signal=9, detail=how.why)
+    return Ended(attempt.key, Outcome.LOST, detail=f"its worker is gone: {how.why}")
 
-    return structs.replace(start, key=Key.of(known))
+
+def _nothing(_: Gone) -> None:
+    pass

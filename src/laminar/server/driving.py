@@ -49,8 +49,6 @@ BEAT = LEASE / 5
 GLANCE = 1.0
 #: Seconds that an attempt has to end by itself when it is stopped.
 GRACE = 5.0
-#: Seconds after the start of a server until it takes runs of another: agents come back meanwhile.
-SETTLING = 1.5
 
 
 class Driven(Value):
@@ -273,12 +271,11 @@ class Driving:
         return len(self._runs)
 
     def _claim(self) -> None:
-        settled = time.monotonic() + SETTLING
         while not self._closing.is_set():
             self._wake.wait(GLANCE)
             self._wake.clear()
             try:
-                self._claim_some(again=time.monotonic() > settled)
+                self._claim_some(again=self._means.agents.settled())
             except LedgerError as error:
                 logs.mistake("no run can be taken", error)
 

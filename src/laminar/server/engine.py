@@ -12,10 +12,11 @@ if TYPE_CHECKING:
     from laminar.ledger.catalog import Catalog
     from laminar.ledger.database import Database
     from laminar.ledger.submissions import Submissions
-    from laminar.server.agents import Agents, Pool
+    from laminar.server.agents import Agents
     from laminar.server.driving import Driving
     from laminar.server.lines import Lines
     from laminar.server.output import Output
+    from laminar.server.pools import Pool
     from laminar.server.queues import Queues
     from laminar.server.slots import Slots
 

@@ -12,11 +12,12 @@ from laminar.ledger.opening import SQLITE, open_database
 from laminar.ledger.queues import Queues as QueueTable
 from laminar.ledger.submissions import Submissions
 from laminar.ledger.tokens import Tokens as TokenTable
-from laminar.server import keys, runs, signing
+from laminar.server import bridge, keys, runs, signing
 from laminar.server.agents import Agents
 from laminar.server.driving import Driving, Means
 from laminar.server.engine import Engine
 from laminar.server.identity import Role
+from laminar.server.launchers.contract import name_of
 from laminar.server.launchers.process import Processes
 from laminar.server.lines import Lines
 from laminar.server.metrics import Metrics
@@ -35,10 +36,10 @@ if TYPE_CHECKING:
 
     from laminar.ledger.database import Database
     from laminar.model.action import Ref
-    from laminar.server.agents import Pool
     from laminar.server.driving import Driven
     from laminar.server.identity import Identity
     from laminar.server.launchers.contract import Launcher
+    from laminar.server.pools import Pool
     from laminar.server.settings import Settings
     from laminar.server.store import Store
 
@@ -142,7 +143,12 @@ def _engine(settings: Settings, address: str, state: str, signer: Signer, store:
 
 
 def _launcher(settings: Settings, address: str, state: str) -> Launcher:
-    return Processes(address, os.path.join(state, "agents"))
+    folder = os.path.join(state, "agents")
+    if settings.executor == bridge.DOCKER:
+        from laminar.server.launchers.docker import Containers  # 200 ms of HTTP client
+
+        return Containers(bridge.url(settings, address), name_of(folder), folder)
+    return Processes(address, folder)
 
 
 def _missing(store: Store, space: str, refs: Sequence[Ref]) -> bool:

@@ -6,7 +6,7 @@ from laminar.executors.contract import Session
 from laminar.ledger.queues import PROJECT
 from laminar.model.action import Ended, SessionReady
 from laminar.model.value import Value
-from laminar.server.agents import Attempt
+from laminar.server.pools import Attempt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from laminar.model.action import Event, Request
     from laminar.model.ids import ActionKey, AttemptKey
-    from laminar.server.agents import Agents, Pool
+    from laminar.server.agents import Agents
     from laminar.server.lines import Lines
+    from laminar.server.pools import Pool
     from laminar.server.queues import Queues
     from laminar.server.slots import Slots
     from laminar.wire.agents import Start
@@ -72,6 +73,8 @@ class Places(dict[str, "Place"]):
         """Let go of all."""
         for place in self.values():
             place.close()
+        run, shared, _ = self._parts
+        shared.agents.abandon(*run)
 
 
 class Place(Session):
@@ -149,6 +152,7 @@ class Place(Session):
         """Leave the slot of an attempt that waits for its children to others; that of its queue stays its own."""
         if key not in self._live:
             return
+        self._agents.rest(key, rests=idle)
         if idle:
             self._idle.add(key)
             self._slots.give(self._run)

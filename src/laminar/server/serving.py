@@ -8,7 +8,7 @@ import threading
 
 import uvicorn
 
-from laminar.server import listening, logs, protocol
+from laminar.server import bridge, listening, logs, protocol
 from laminar.server.app import build
 
 TYPE_CHECKING = False
@@ -42,6 +42,7 @@ def serve(settings: Settings, routes: Sequence[Route], opener: Opener) -> None:
     Raises:
         ServerError: The address or the folder is in use.
     """
+    settings = bridge.reachable(settings)
     with listening.held(settings.state), contextlib.ExitStack() as stack:
         sockets = [stack.enter_context(listener) for listener in listening.listen(settings)]
         address = url(sockets[0])

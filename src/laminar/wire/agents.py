@@ -15,7 +15,7 @@ from laminar.model.cache import CacheKey
 from laminar.model.ids import ActionKey, AttemptKey
 from laminar.model.states import Outcome
 from laminar.wire.messages import Answer, Call, Checkpoint, Dismiss, Message, Recall
-from laminar.wire.specs import SecretSpec
+from laminar.wire.specs import ResourcesSpec, SecretSpec
 
 
 class Plain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -237,6 +237,7 @@ class Welcome(Plain, frozen=True, kw_only=True):
         imports: Modules to load where no code travels.
         concurrency: Attempts at a time for which room is to be made.
         idle: Seconds without attempts after which it leaves by itself.
+        resources: What its attempts are held to, all together; nothing where they are not.
     """
 
     space: str
@@ -245,6 +246,7 @@ class Welcome(Plain, frozen=True, kw_only=True):
     imports: list[str] = []
     concurrency: int = 1
     idle: float = 60.0
+    resources: ResourcesSpec | None = None
 
 
 # What an agent tells a server
@@ -333,7 +335,7 @@ class Heard(Plain, frozen=True, kw_only=True):
 
     Attributes:
         unknown: Attempts that it told of, and that the server knows no more: they are to be stopped.
-        later: Attempts whose output was not taken yet: their run is about to be taken up.
+        later: Attempts whose output and end were not taken yet: their run is about to be taken up.
     """
 
     unknown: list[Key] = []

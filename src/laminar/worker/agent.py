@@ -27,7 +27,7 @@ from laminar.data.serde.failures import describe
 from laminar.data.values import Values
 from laminar.errors import LaminarError, ServerError, StaleAttemptError
 from laminar.executors.contract import Host
-from laminar.executors.process import Process
+from laminar.executors.process import ForkSession
 from laminar.host import processes
 from laminar.model.action import Door, Ended, Entry, EntryRef, Manifest, Request, SessionLost
 from laminar.model.code import Code
@@ -52,7 +52,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from laminar.executors.contract import Session
     from laminar.model.action import Event
     from laminar.model.ids import AttemptKey
 
@@ -65,8 +64,8 @@ BEAT = 4.0
 GLANCE = 0.2
 #: Seconds that the server may take to answer a request that waits for orders.
 SILENCE = 40.0
-#: Bytes of output in one report.
-MOST = 256 * 1024
+#: Bytes of output in one piece, and in one report.
+MOST, ALL = 256 * 1024, 8 * 1024 * 1024
 #: What forks need that the user's code may not have loaded, and what more where it has tasks.
 BEFORE_FORKS = ("laminar.client.line", "laminar.client.blobs", "laminar.worker.calling", "laminar.wire.agents")
 TASKS, SERVED = "laminar.tasks.environment", ("laminar.tasks.served",)
@@ -93,28 +92,46 @@ def main() -> None:
 
 
 class Running:
-    """An attempt that runs here, and how much of its output the server has."""
+    """An attempt that runs here, or whose end the server has not taken yet.
 
-    __slots__ = ("key", "log", "sent")
+    Attributes:
+        key: Its name.
+        log: Path of the file that takes its output.
+        sent: How much of its output the server has.
+        end: How it has ended, if it has.
+        whole: Whether all its output has been read.
+    """
+
+    __slots__ = ("end", "key", "log", "sent", "whole")
 
     def __init__(self, key: Key, log: str) -> None:
         """Begin with nothing printed."""
         self.key = key
         self.log = log
         self.sent = 0
+        self.end: End | None = None
+        self.whole = False
 
-    def printed(self) -> list[Chunk]:
-        """Give what it has printed since."""
+    def printed(self, room: int) -> list[Chunk]:
+        """Give what it has printed since, up to a number of bytes."""
         chunks = []
+        self.whole = False
         try:
             with open(self.log, "rb") as file:
                 file.seek(self.sent)
-                while data := file.read(MOST):
+                while room > 0 and (data := file.read(min(MOST, room))):
                     chunks.append(Chunk(key=self.key, offset=self.sent, data=data))
                     self.sent += len(data)
+                    room -= len(data)
         except FileNotFoundError:
-            return []
+            room = 1
+        self.whole = room > 0
         return chunks
+
+    def forget(self) -> None:
+        """Remove its output, which the server has."""
+        if os.path.exists(self.log):
+            os.unlink(self.log)
 
 
 class Agent:
@@ -135,7 +152,9 @@ class Agent:
         self._running: dict[AttemptKey, Running] = {}
         self._events: queue.SimpleQueue[Event | Key | None] = queue.SimpleQueue()
         self._numbers = itertools.count(1)
-        self._session: Session | None = None
+        self._session: ForkSession | None = None
+        self._resources = Resources()
+        self._closing = False
         self._reporter = threading.Thread(target=self._report, daemon=True, name="laminar-report")
         self._endpoint = client.endpoint
 
@@ -179,10 +198,13 @@ class Agent:
         with self._lock:
             live = [running.key for running in self._running.values()]
             for running in self._running.values():
-                running.sent = 0  # another server has none of it
+                running.sent = 0  # another server has none of it under the name that it gives
         return self._client.call("POST", "/agent/hello", body=Hello(live=live), returns=Welcome, again=True)  # type: ignore[no-any-return]
 
-    def _open(self, welcome: Welcome) -> Session:
+    def _open(self, welcome: Welcome) -> ForkSession:
+        limited = welcome.resources is not None
+        if welcome.resources is not None:
+            self._resources = welcome.resources.value()
         code = self._code(welcome)
         host = Host(
             deliver=self._events.put,
@@ -192,7 +214,7 @@ class Agent:
             label=f"{os.environ.get(processes.LABEL, 'agent')}/",
             folder=self._folder,
         )
-        return Process(concurrency=max(1, welcome.concurrency), method="fork").open(host)
+        return ForkSession(host, max(1, welcome.concurrency), offers=True, limited=limited)
 
     def _code(self, welcome: Welcome) -> Code:
         if welcome.bundle:
@@ -221,7 +243,7 @@ class Agent:
             key,
             order,
             order.environment,
-            Resources(),
+            self._resources,
             f"{log}.log",
             f"{log}.manifest",
             entry=EntryRef(order.loader, {"values": values}),
@@ -254,13 +276,21 @@ class Agent:
                     raise
                 time.sleep(GLANCE)  # the other thread says hello
                 continue
-            for chunk in reversed(report.output):
-                if chunk.key in heard.later and chunk.key.key() in self._running:
-                    self._running[chunk.key.key()].sent = chunk.offset
-            for key in heard.unknown:
-                if self._session is not None and key.key() in self._running:
-                    self._session.stop(key.key(), 0.0)
+            self._heard(report, heard)
             return
+
+    def _heard(self, report: Report, heard: Heard) -> None:
+        """Forget what the server has taken, and what it does not want; the rest is told again."""
+        for chunk in reversed(report.output):
+            if chunk.key in heard.later:
+                self._running[chunk.key.key()].sent = chunk.offset
+        with self._lock:
+            for end in report.ended:
+                if end.key not in heard.later:
+                    self._running.pop(end.key.key()).forget()
+        for key in heard.unknown:
+            if self._session is not None and key.key() in self._running:
+                self._session.stop(key.key(), 0.0)
 
     def _collect(self) -> tuple[Report, bool]:
         """Wait for something to tell, or for the next beat; tells also whether that is all."""
@@ -271,24 +301,36 @@ class Agent:
                 events.append(self._events.get_nowait())
         except queue.Empty:
             pass
+        for event in events:
+            if isinstance(event, Ended):
+                self._running[event.key].end = _end(event)
         with self._lock:
             running = list(self._running.values())
+        output: list[Chunk] = []
+        for one in running:
+            output += one.printed(ALL - sum(len(chunk.data) for chunk in output))
         started = [event for event in events if isinstance(event, Key)]
-        output = [chunk for one in running for chunk in one.printed()]
-        ends = [self._end(event) for event in events if isinstance(event, Ended)]
-        lost = next((describe(event.error) for event in events if isinstance(event, SessionLost)), None)
-        report = Report(started=started, output=output, ended=ends, failed=FailureView.of(lost))
-        return report, None in events
+        ends = [one.end for one in running if one.end is not None and one.whole]
+        lost = next((event.error for event in events if isinstance(event, SessionLost)), None)
+        report = Report(started=started, output=output, ended=ends, failed=self._failed(lost))
+        self._closing = self._closing or None in events
+        return report, self._closing and all(one.whole for one in running)
 
-    def _end(self, ended: Ended) -> End:
-        with self._lock:
-            running = self._running.pop(ended.key)
-        if os.path.exists(running.log):
-            os.unlink(running.log)
-        manifest = ended.manifest
-        if manifest is None and ended.error is not None:
-            manifest = Manifest({}, describe(ended.error))
-        return End.of(ended, manifest)
+    def _failed(self, lost: BaseException | None) -> FailureView | None:
+        """Tell why the code cannot be loaded. Where the process that had to was killed, this agent ends instead."""
+        if lost is None:
+            return None
+        if self._session is None or self._session.failure is not None:
+            return FailureView.of(describe(lost))
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+        return None
+
+
+def _end(ended: Ended) -> End:
+    manifest = ended.manifest
+    if manifest is None and ended.error is not None:
+        manifest = Manifest({}, describe(ended.error))
+    return End.of(ended, manifest)
 
 
 def _never(request: Request) -> Manifest:

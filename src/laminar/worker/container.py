@@ -21,10 +21,10 @@ from importlib import import_module
 
 from laminar.data.serde import failures
 from laminar.data.serde.failures import describe
-from laminar.executors.docker import orders
+from laminar.executors.docker import misfits, orders
 from laminar.executors.outcomes import UNDELIVERED
 from laminar.executors.process import receive, send
-from laminar.host import processes
+from laminar.host import machine, processes
 from laminar.model.action import ATTEMPT_VARIABLE, Manifest
 from laminar.worker import advice, child, once, warm
 from laminar.worker.forks import Forks, redirect
@@ -35,9 +35,6 @@ if TYPE_CHECKING:
 
     from laminar.model.action import Attempt, Request
     from laminar.model.ids import AttemptKey
-
-#: How much sooner the kernel should take an attempt, or the process that loads its code, than this one.
-SOONER, SOON = 500, 300
 
 
 def main() -> None:
@@ -63,7 +60,7 @@ def _order(path: str) -> Attempt:
         sys.exit(orders.UNSEEN)
     except orders.OrderError as error:
         print(error, file=sys.stderr)
-        sys.exit(orders.MISMATCH)
+        sys.exit(misfits.MISMATCH)
 
 
 class _Once:
@@ -91,7 +88,7 @@ class _Once:
 
     def _become(self) -> None:
         """Be the attempt."""
-        _offer(SOONER)
+        machine.offer(warm.SOONER)
         request = self._attempt.request
         os.environ[processes.LABEL] = str(request.key)
         redirect(request.log)
@@ -204,12 +201,11 @@ class _Keeper:
 
     def _become(self, connection: socket.socket, theirs: socket.socket) -> None:
         """Be the warm parent of a run."""
-        _offer(SOON)
         self._selector.close()
         connection.close()
         for code in self._codes.values():
             code.connection.close()
-        warm.main(theirs.detach(), sooner=lambda: _offer(SOONER))
+        warm.main(theirs.detach(), offers=True)
 
     def _stop(self, path: str, grace: float) -> None:
         for code in self._codes.values():
@@ -269,12 +265,3 @@ def _note(request: Request, end: orders.End) -> int:
         print(f"{request.manifest}: {error}", file=sys.stderr, flush=True)
         return UNDELIVERED
     return end.status
-
-
-def _offer(points: int) -> None:
-    """Have the kernel take this process sooner when memory runs out."""
-    try:
-        with open("/proc/self/oom_score_adj", "w") as file:
-            file.write(str(points))
-    except OSError:
-        return  # then the kernel takes the largest, which this process is anyway

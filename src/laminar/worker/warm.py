@@ -15,13 +15,12 @@ import signal
 import socket
 
 from laminar.executors.process import receive, send
-from laminar.host import processes
+from laminar.host import machine, processes
 from laminar.worker import assignment, child, loading
 from laminar.worker.forks import Forks, redirect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from laminar.model.action import Entry, Request
@@ -30,15 +29,20 @@ if TYPE_CHECKING:
 #: Seconds between looks at whether the keeper lives. Its end of the socket closes when it dies, unless a process
 #: that it forked holds that open.
 GLANCE = 1.0
+#: How much sooner the kernel should take an attempt, or the process that loads its code, than who looks after them.
+SOONER, SOON = 500, 300
 
 
-def main(handle: int, sooner: Callable[[], None] = lambda: None) -> None:
+def main(handle: int, *, offers: bool = False) -> None:
     """Serve the keeper at the other end of a socket.
 
     Args:
         handle: The socket.
-        sooner: Called in each attempt, so that the kernel takes it before this process when memory runs out.
+        offers: Whether the kernel should take an attempt first when memory runs out, and then this process, before
+            who looks after them.
     """
+    if offers:
+        machine.offer(SOON)
     connection = socket.socket(fileno=handle)
     connection.set_inheritable(False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C is the scheduler's to answer
@@ -60,18 +64,16 @@ def main(handle: int, sooner: Callable[[], None] = lambda: None) -> None:
     gc.collect()
     gc.freeze()  # keep the collector from touching, and so copying, what all forks share
     send(connection, ("ready",))
-    _Parent(connection, entry, label, keeper, sooner).serve()
+    _Parent(connection, entry, label, keeper, offers=offers).serve()
 
 
 class _Parent:
-    def __init__(
-        self, connection: socket.socket, entry: Entry, label: str, keeper: int, sooner: Callable[[], None]
-    ) -> None:
+    def __init__(self, connection: socket.socket, entry: Entry, label: str, keeper: int, *, offers: bool) -> None:
         self._connection = connection
         self._entry = entry
         self._label = label
         self._keeper = keeper
-        self._sooner = sooner
+        self._offers = offers
         self._forks = Forks(self._report)
 
     def serve(self) -> None:
@@ -105,7 +107,8 @@ class _Parent:
 
     def _become(self, request: Request) -> None:
         """Be the attempt."""
-        self._sooner()
+        if self._offers:
+            machine.offer(SOONER)
         self._connection.close()
         os.environ[processes.LABEL] = f"{self._label}/{request.key}"
         redirect(request.log)

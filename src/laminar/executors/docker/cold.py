@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
-import aiodocker
-
-from laminar.containers.engine import UNREACHABLE
+from laminar.containers import ends
 from laminar.errors import PlacementError
-from laminar.executors.docker import orders
+from laminar.executors.docker import misfits, orders
 from laminar.executors.docker.orders import End
 from laminar.executors.outcomes import UNDELIVERED
 from laminar.host import leftovers
@@ -23,29 +21,8 @@ if TYPE_CHECKING:
     from laminar.executors.docker.contract import Job, SessionContract
     from laminar.executors.docker.creation import Wanted
 
-#: Seconds that the engine may be away, such as for a restart, before what runs in it counts as lost.
-ABSENCE = 10.0
 #: Seconds after which a container that is still there is killed again.
 AGAIN = 1.0
-#: Seconds for which an engine is asked to remove a container that it refuses to remove.
-INSISTENCE = 5.0
-#: Codes with which an init ends that finds no program, and what it says then: Docker's and Podman's.
-UNSTARTED = (127, 1)
-NO_PROGRAM = ("exec python failed", "failed to exec pid1")
-#: Bytes of output that an error shows.
-SHOWN = 2000
-
-
-def without_python(said: str) -> PlacementError:
-    """Give the error for an image that cannot start Python.
-
-    Args:
-        said: The engine's words.
-    """
-    return PlacementError(
-        "The image has no python on its PATH, by which laminar starts layers. Let laminar add what it lacks: "
-        f"Container(image=Image.from_registry(…)). The engine says: {said}"
-    )
 
 
 class Box:
@@ -125,24 +102,7 @@ class Box:
 
     async def gone(self) -> None:
         """Wait until the container has stopped, also over a restart of the engine."""
-        deadline = 0.0
-        while True:
-            asked = time.monotonic()
-            try:
-                await self.container.wait()
-            except aiodocker.DockerError as error:
-                if error.status == 404:
-                    return
-                raise
-            except UNREACHABLE:
-                now = time.monotonic()
-                if now - asked > ABSENCE or not deadline:
-                    deadline = now + ABSENCE  # it was there up to now
-                if now > deadline:
-                    raise
-                await asyncio.sleep(0.2)
-            else:
-                return
+        await ends.stopped(self.container)
 
     async def stop(self, job: Job) -> None:
         """Once it is asked for: ask the container to stop, and kill it after the grace.
@@ -164,10 +124,7 @@ class Box:
 
     async def kill(self, signal: str) -> None:
         """Send the container a signal."""
-        try:
-            await self.container.kill(signal=signal)
-        except (aiodocker.DockerError, *UNREACHABLE):
-            return  # it has ended by itself, which is seen elsewhere
+        await ends.kill(self.container, signal)
 
     async def ended(self, job: Job, end: End | None) -> Ended:
         """Tell how the attempt ended."""
@@ -191,57 +148,30 @@ class Box:
 
     async def state(self) -> dict[str, Any]:
         """Ask the engine how the container is; empty if it is no more."""
-        try:
-            return dict((await self.container.show())["State"])
-        except aiodocker.DockerError as error:
-            if error.status != 404:
-                raise
-            return {}
+        return await ends.state_of(self.container)
 
     async def _misfit(self, code: int) -> PlacementError | None:
         """Say why laminar in the container could not begin, if that was so."""
-        if code not in (orders.MISMATCH, orders.UNSEEN, *UNSTARTED):
+        if code not in (misfits.MISMATCH, orders.UNSEEN, *misfits.UNSTARTED):
             return None
         image = (await self.container.show())["Config"]["Image"]
         said = (await self._output()).strip()
-        if code in UNSTARTED:
-            return without_python(said) if any(words in said for words in NO_PROGRAM) else None
+        if code in misfits.UNSTARTED:
+            return misfits.without_python(said) if any(words in said for words in misfits.NO_PROGRAM) else None
         if code == orders.UNSEEN:
             return PlacementError(
                 f"The engine at {self._session.engine.address} sees another folder than this scheduler, as one on "
                 f"another machine does: {said}. Use an engine of this machine, or mount that folder at the same path."
             )
-        return PlacementError(
-            f"Image {image} cannot run layers: {said}. Give Container(image=Image.from_registry({image!r})), which "
-            "puts this laminar into it."
-        )
+        return misfits.without_laminar(image, said)
 
     async def _output(self) -> str:
         """Read the last that the container itself has printed."""
-        try:
-            pieces = await self.container.log(stdout=True, stderr=True, tail=50)
-        except (aiodocker.DockerError, *UNREACHABLE):
-            return ""
-        return "".join(pieces)[-SHOWN:]
-
-    async def _refused_removal(self) -> str:
-        """Ask the engine to remove it; gives why it does not, and nothing if it does."""
-        try:
-            await self.container.delete(force=True, v=True)
-        except aiodocker.DockerError as error:
-            return "" if error.status in (404, 409) else error.message
-        except UNREACHABLE as error:
-            return str(error) or type(error).__name__
-        return ""
+        return await ends.output(self.container)
 
     async def remove(self) -> None:
-        """Kill what is left of it, and remove it with its files.
-
-        Podman refuses to remove a container that ends by itself at that moment, so it is asked again for a while.
-        """
-        deadline = time.monotonic() + INSISTENCE
-        while (refused := await self._refused_removal()) and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)
+        """Kill what is left of it, and remove it with its files."""
+        refused = await ends.remove(self.container)
         if refused:
             self._session.host.tell(f"container {self.name} could not be removed: {refused}")
         orders.forget(self.manifest)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from laminar.containers.engine import Engine
-    from laminar.executors.docker.settings import Settings
+    from laminar.executors.docker.settings import Confinement
     from laminar.model.policies import Resources
 
 #: Labels of all containers of laminar. The values of those below it are empty where they do not apply.
@@ -29,15 +29,25 @@ POOL = "laminar.pool"
 
 #: Ways to be connected, or not, that are no network by name.
 MODES = ("none", "host", "default", "private", "slirp4netns", "pasta")
-#: What Python does first in a container. 76 says that laminar is not there.
-BEGIN = """\
+
+
+def beginning(module: str) -> str:
+    """Give what Python does first in a container. 76 says that laminar is not there, or has no such module.
+
+    Args:
+        module: The module whose ``main`` it is to call.
+    """
+    return f"""\
 import sys
 try:
-    from laminar.worker.container import main
+    from {module} import main
 except ImportError as error:
-    sys.exit(print(f"laminar cannot be imported: {error}", file=sys.stderr) or 76)
+    sys.exit(print(f"laminar cannot be imported: {{error}}", file=sys.stderr) or 76)
 main()
 """
+
+
+BEGIN = beginning("laminar.worker.container")
 
 
 class Wanted(Value, frozen=True):
@@ -45,12 +55,13 @@ class Wanted(Value, frozen=True):
 
     Attributes:
         image: Its image.
-        arguments: What :mod:`laminar.worker.container` is told to do.
+        arguments: What its program is told to do.
         workdir: Folder in which it starts.
         code: Folder of this machine that it sees there; None leaves what the image has.
         env: Environment variables.
         resources: What it may use.
         labels: Its labels.
+        program: What Python does first in it; by default it begins :mod:`laminar.worker.container`.
     """
 
     image: str
@@ -60,6 +71,7 @@ class Wanted(Value, frozen=True):
     env: Mapping[str, str]
     resources: Resources
     labels: Mapping[str, str]
+    program: str = BEGIN
 
 
 class Mounts:
@@ -117,20 +129,20 @@ def _within(path: str, folder: str) -> bool:
 
 
 def body(
-    wanted: Wanted, settings: Settings, engine: Engine, mounts: Mounts, hosts: Mapping[str, str]
+    wanted: Wanted, settings: Confinement, engine: Engine, mounts: Mounts, hosts: Mapping[str, str]
 ) -> dict[str, Any]:
     """Give the body of the request (``POST /containers/create``).
 
     Args:
         wanted: The container.
-        settings: The executor's configuration.
+        settings: What it is held to.
         engine: The engine.
         mounts: Folders that it sees.
         hosts: Host names and addresses.
     """
     return {
         "Image": wanted.image,
-        "Entrypoint": ["python", *interpreter_options(), "-u", "-c", BEGIN],
+        "Entrypoint": ["python", *interpreter_options(), "-u", "-c", wanted.program],
         "Cmd": list(wanted.arguments),
         "User": _user(engine),
         "WorkingDir": wanted.workdir,

@@ -30,8 +30,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-#: Exit code of a container whose laminar cannot run the order (``EX_PROTOCOL`` of ``sysexits.h``).
-MISMATCH = 76
 #: Exit code of a container that does not see the order (``EX_CONFIG``).
 UNSEEN = 78
 

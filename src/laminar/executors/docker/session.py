@@ -14,8 +14,8 @@ import aiodocker
 from laminar.containers.engine import UNREACHABLE, Engine, connected, running_in
 from laminar.errors import EngineError, EngineNotReachableError, LaminarError, PlacementError, StorageError
 from laminar.executors.contract import Session
-from laminar.executors.docker import creation, orders
-from laminar.executors.docker.cold import Box, without_python
+from laminar.executors.docker import creation, misfits, orders
+from laminar.executors.docker.cold import Box
 from laminar.executors.docker.contract import Job
 from laminar.executors.docker.creation import Mounts, Wanted
 from laminar.executors.docker.leftovers import Leftovers
@@ -370,8 +370,8 @@ def _keep(tasks: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:
 
 
 def _explained(message: str, address: str) -> LaminarError:
-    if "executable file not found" in message or ("no such file" in message and "exec" in message):
-        return without_python(message)
+    if misfits.found_none(message):
+        return misfits.without_python(message)
     if "bind source path does not exist" in message:
         return PlacementError(
             f"The engine at {address} does not see a folder that its containers need; it may run on another machine, "

@@ -10,15 +10,19 @@ if TYPE_CHECKING:
     from laminar.model.placement import Buildable
     from laminar.model.policies import ReusePolicy
 
-    class Settings(Protocol):
+    class Confinement(Protocol):
+        """What all containers are held to."""
+
+        network: str | None
+        pids_limit: int
+
+    class Settings(Confinement, Protocol):
         """The executor's configuration; see :class:`laminar.executors.docker.executor.Docker`."""
 
         concurrency: int
         image: str | Buildable | None
         copy_style: str | None
         reuse: ReusePolicy | None
-        network: str | None
         extra_hosts: Mapping[str, str]
         mounts: Mapping[str, str]
-        pids_limit: int
         engine: str | None

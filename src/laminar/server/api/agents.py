@@ -61,10 +61,10 @@ def _report(asked: Asked) -> Heard:
             unknown.append(chunk.key)
     engine.output.tell(pieces)
     try:
-        unknown += engine.agents.report(agent, told)
+        strange, early = engine.agents.report(agent, told)
     except ValueError as error:
         raise refusal(400, f"The report is not understood: {error}.") from None
-    return Heard(unknown=list(dict.fromkeys(unknown)), later=list(dict.fromkeys(later)))
+    return Heard(unknown=list(dict.fromkeys([*unknown, *strange])), later=list(dict.fromkeys([*later, *early])))
 
 
 async def messages(asked: Asked) -> None:

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from abc import ABC, abstractmethod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from laminar.server.agents import Pool
+    from laminar.server.pools import Handle, Pool, Told
     from laminar.wire.specs import EntitySpec
-
-
-class Handle(ABC):
-    """An agent that was started."""
-
-    #: Whether it has what it needs, such as its image, so that it should come up soon.
-    ready: bool = True
-
-    @abstractmethod
-    def stop(self) -> None:
-        """End it at once, with all that it has started."""
-
-    @abstractmethod
-    def leaves(self) -> None:
-        """Hear that it is about to end by itself."""
 
 
 class Launcher(ABC):
@@ -46,25 +31,39 @@ class Launcher(ABC):
         """
 
     @abstractmethod
-    def launch(self, id: str, token: str, pool: Pool, gone: Callable[[str], None]) -> Handle:  # noqa: A002
+    def launch(self, id: str, token: str, pool: Pool, gone: Told) -> Handle:  # noqa: A002
         """Start an agent. Does not wait for it.
 
         Args:
             id: Its name.
             token: What shows it.
             pool: What it will run.
-            gone: To be called once it has ended, from any thread, with why.
+            gone: To be called once it has ended, from any thread.
         """
 
     @abstractmethod
-    def find(self, id: str, gone: Callable[[str], None]) -> Handle | None:  # noqa: A002
+    def left(self) -> set[str]:
+        """Name the agents that a server before has started, that run, and that have not been asked for."""
+
+    @abstractmethod
+    def find(self, id: str, gone: Told) -> Handle | None:  # noqa: A002
         """Find an agent that a server before has started; None if it is not to be found here.
 
         Args:
             id: Its name.
-            gone: To be called once it has ended, from any thread, with why.
+            gone: To be called once it has ended, from any thread.
         """
 
     @abstractmethod
     def close(self) -> None:
         """Let go of what was started, which goes on."""
+
+
+def name_of(state: str) -> str:
+    """Name a server by its folder, so that it knows what it has started before it was started again.
+
+    Args:
+        state: The folder.
+    """
+    where = f"{os.uname().nodename}:{os.path.realpath(state)}"
+    return hashlib.sha256(where.encode()).hexdigest()[:16]

@@ -12,13 +12,14 @@ import time
 
 from laminar.executors.interpreters import bootstrap, interpreter_options
 from laminar.host import files, processes
-from laminar.server.agents import Pool
-from laminar.server.launchers.contract import Handle, Launcher
+from laminar.server.launchers.contract import Launcher, name_of
+from laminar.server.pools import Gone, Handle, Pool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from laminar.server.pools import Told
     from laminar.wire.specs import EntitySpec
 
 #: What agents get of the server's environment: nothing that the server alone should know is in these.
@@ -26,8 +27,8 @@ PASSED = frozenset(
     {"PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"}
     | {"PYTHONPATH", "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE", "SSL_CERT_FILE", "SSL_CERT_DIR"}
 )
-#: Label of the processes of an agent.
-LABEL = "agent/"
+#: Beginning of the label of the processes of an agent; the names of server and agent follow.
+LABEL = "agent"
 #: Seconds between looks at an agent that is no child of this process.
 GLANCE = 0.5
 
@@ -44,6 +45,7 @@ class Processes(Launcher):
             variables: Environment variables for them beside those that they get of the server's.
         """
         self._url = url
+        self._label = f"{LABEL}/{name_of(folder)}/"
         self._folder = folder
         self._variables = dict(variables or {})
         os.makedirs(folder, exist_ok=True)
@@ -52,13 +54,13 @@ class Processes(Launcher):
         """Share by code: processes are not held to resources."""
         return Pool(space, bundle, imports=() if bundle else (entity.module,))
 
-    def launch(self, id: str, token: str, pool: Pool, gone: Callable[[str], None]) -> Handle:  # noqa: A002, ARG002
+    def launch(self, id: str, token: str, pool: Pool, gone: Told) -> Handle:  # noqa: A002, ARG002
         """Start an interpreter."""
         log = os.path.join(self._folder, f"{id}.log")
         environment = {name: value for name, value in os.environ.items() if name in PASSED or name.startswith("LC_")}
         environment |= self._variables
         environment |= {
-            processes.LABEL: f"{LABEL}{id}",
+            processes.LABEL: f"{self._label}{id}",
             "LAMINAR_AGENT_SERVER": self._url,
             "LAMINAR_AGENT_TOKEN": token,
             "LAMINAR_AGENT_FOLDER": self._folder,
@@ -81,9 +83,14 @@ class Processes(Launcher):
         watch.start()
         return _Process(pid)
 
-    def find(self, id: str, gone: Callable[[str], None]) -> Handle | None:  # noqa: A002
+    def left(self) -> set[str]:
+        """Name the processes that lead a session and bear a label of this server's agents."""
+        found = processes.labels(self._label)
+        return {label.rpartition("/")[2] for pid, label in found.items() if _leads(pid)}
+
+    def find(self, id: str, gone: Told) -> Handle | None:  # noqa: A002
         """Find the process by its label."""
-        found = [pid for pid in processes.labelled(f"{LABEL}{id}") if os.getsid(pid) == pid]
+        found = [pid for pid in processes.labelled(f"{self._label}{id}") if _leads(pid)]
         if not found:
             return None
         watch = threading.Thread(target=_look, args=(found[0], gone), daemon=True, name="laminar-agent")
@@ -107,7 +114,15 @@ class _Process(Handle):
         """Do nothing: it ends by itself."""
 
 
-def _await(pid: int, log: str, gone: Callable[[str], None]) -> None:
+def _leads(pid: int) -> bool:
+    """Tell whether a process leads its session, as agents do and what they start does not."""
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False
+
+
+def _await(pid: int, log: str, gone: Told) -> None:
     """Wait for the end of a child."""
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     said = files.last_lines(log)
@@ -116,12 +131,12 @@ def _await(pid: int, log: str, gone: Callable[[str], None]) -> None:
         why = f"{why}; the last that it printed: {said}"
     elif os.path.exists(log):
         os.unlink(log)
-    gone(why)
+    gone(Gone(why))
 
 
-def _look(pid: int, gone: Callable[[str], None]) -> None:
+def _look(pid: int, gone: Told) -> None:
     """Wait for the end of a process that is no child."""
     started = processes.start_time(pid)
     while processes.start_time(pid) == started:
         time.sleep(GLANCE)
-    gone("its process has ended")
+    gone(Gone("its process has ended"))

@@ -1,0 +1,41 @@
+"""Images that cannot run laminar."""
+
+from __future__ import annotations
+
+from laminar.errors import PlacementError
+
+#: Codes with which an init ends that finds no program, and what it says then: Docker's and Podman's.
+UNSTARTED = (127, 1)
+NO_PROGRAM = ("exec python failed", "failed to exec pid1")
+#: Exit code of a container whose Python has no laminar, or another one.
+MISMATCH = 76
+
+
+def without_python(said: str) -> PlacementError:
+    """Give the error for an image that cannot start Python.
+
+    Args:
+        said: The engine's words.
+    """
+    return PlacementError(
+        "The image has no python on its PATH, by which laminar starts layers. Let laminar add what it lacks: "
+        f"Container(image=Image.from_registry(…)). The engine says: {said}"
+    )
+
+
+def without_laminar(image: str, said: str) -> PlacementError:
+    """Give the error for an image whose Python cannot import laminar, or another laminar.
+
+    Args:
+        image: Its name.
+        said: What Python has said.
+    """
+    return PlacementError(
+        f"Image {image} cannot run layers: {said}. Give Container(image=Image.from_registry({image!r})), which "
+        "puts this laminar into it."
+    )
+
+
+def found_none(said: str) -> bool:
+    """Tell whether the engine's words for why a container did not start mean that there is no such program."""
+    return "executable file not found" in said or ("no such file" in said and "exec" in said)
