@@ -22,6 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import containers
+import servers
 import tasks
 from table import PASS, PROGRAMS, Bench, Figures, Row, milliseconds
 
@@ -180,9 +181,14 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "cold": containers.cold,
     "warm": containers.warm,
     "image": containers.image,
+    "request": servers.request,
+    "request-cold": servers.request_cold,
+    "fan-out": servers.fan_out,
+    "listing": servers.listing,
+    "again": servers.again,
 }
 #: Rows that need a container engine.
-CONTAINERS = {"cold", "warm", "image"}
+CONTAINERS = ("cold", "warm", "image", "request-cold")
 
 
 def machine(folder: Path) -> str:
