@@ -8,7 +8,7 @@ import time
 
 import msgspec
 
-from laminar.errors import UnknownEntityError, UnknownProjectError, UploadRefusedError, nearest
+from laminar.errors import PolicyError, UnknownEntityError, UnknownProjectError, UploadRefusedError, nearest
 from laminar.ledger.server_rows import DeploymentRow, EntityRow
 from laminar.server import keys
 from laminar.server.work import Entity
@@ -55,9 +55,12 @@ def deploy(engine: Engine, store: Store, where: str, request: DeployRequest, aut
     Raises:
         UploadRefusedError: Its bundle is not in the store.
         VersionConflictError: The version is there with other content.
+        UnknownQueueError: One of its tasks waits in a queue that is not there.
+        PolicyError: A policy makes no sense.
     """
     for entity in request.entities:
         see(entity)
+        engine.queues.see(where, entity.queue)
     key = keys.bundle(where, base64.b64decode(request.bundle).hex())
     size = store.blobs.size(key)
     if size is None:
@@ -89,6 +92,7 @@ def deploy(engine: Engine, store: Store, where: str, request: DeployRequest, aut
         for entity in request.entities
     ]
     fresh = catalog.deploy(row, rows)
+    engine.schedules.deployed(where, request)
     found = row if fresh else catalog.deployment(where, request.kind, request.name, request.version)
     assert found is not None
     return msgspec.structs.replace(_deployment(found), existed=not fresh)
@@ -111,6 +115,9 @@ def see(spec: EntitySpec) -> None:
         secret.value()
     for trigger in spec.triggers:
         trigger.value()
+    names = [trigger.name for trigger in spec.triggers]
+    if len(set(names)) < len(names):
+        raise PolicyError(f"{spec.name} has two triggers of one name: {', '.join(names)}. Give each its own.")
 
 
 class _Stated(msgspec.Struct, frozen=True, kw_only=True):
@@ -212,6 +219,11 @@ def loaded(catalog: Catalog, where: str, name: str, version: str | None) -> Enti
     row = find(catalog, where, name, version)
     bundle = base64.b64decode(row.bundle).hex() if row.bundle else ""
     return Entity(_spec(row.spec), row.version, bundle)
+
+
+def spec_of(row: EntityRow) -> EntitySpec:
+    """Read the specification of a version."""
+    return _spec(row.spec)
 
 
 @functools.lru_cache(maxsize=1000)

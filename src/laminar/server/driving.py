@@ -266,6 +266,11 @@ class Driving:
         """Find a run that it drives."""
         return self._runs.get((space, run))
 
+    @property
+    def most(self) -> int:
+        """How many runs it drives at a time."""
+        return self._means.most
+
     def count(self) -> int:
         """Tell how many runs it drives."""
         return len(self._runs)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from laminar.server.output import Output
     from laminar.server.pools import Pool
     from laminar.server.queues import Queues
+    from laminar.server.schedules import Schedules
     from laminar.server.slots import Slots
 
 
@@ -32,6 +33,7 @@ class Engine(Value):
         lines: Hear attempts.
         slots: How many attempts run at a time on this server.
         queues: How many attempts of a queue or a space run at a time.
+        schedules: Starts what is due.
         output: What attempts print.
         driving: Drives runs.
         code_url: Gives the address of a pool's code.
@@ -44,6 +46,7 @@ class Engine(Value):
     lines: Lines
     slots: Slots
     queues: Queues
+    schedules: Schedules
     output: Output
     driving: Driving
     code_url: Callable[[Pool], str]

@@ -12,6 +12,7 @@ from laminar.ledger.opening import SQLITE, open_database
 from laminar.ledger.queues import Queues as QueueTable
 from laminar.ledger.submissions import Submissions
 from laminar.ledger.tokens import Tokens as TokenTable
+from laminar.ledger.triggers import Triggers
 from laminar.server import bridge, keys, runs, signing
 from laminar.server.agents import Agents
 from laminar.server.driving import Driving, Means
@@ -23,6 +24,7 @@ from laminar.server.lines import Lines
 from laminar.server.metrics import Metrics
 from laminar.server.output import Output
 from laminar.server.queues import Queues
+from laminar.server.schedules import Schedules
 from laminar.server.services import Services
 from laminar.server.signing import Signer
 from laminar.server.slots import Slots
@@ -85,9 +87,11 @@ def opened(settings: Settings, address: str) -> Iterator[Services]:
         engine.queues.begin()
         engine.agents.begin()
         engine.driving.begin()
+        engine.schedules.begin()
         try:
             yield services
         finally:
+            engine.schedules.close()
             engine.driving.close()
             engine.agents.close()
             engine.queues.close()
@@ -127,16 +131,22 @@ def _engine(settings: Settings, address: str, state: str, signer: Signer, store:
         most=RUNS,
         recovered=RECOVERED,
     )
+    driving, catalog = Driving(means), Catalog(database)
+
+    def stop(space: str, run: str, reason: str) -> None:
+        runs.stop(engine, space, run, reason)
+
     engine = Engine(
         database=database,
-        catalog=Catalog(database),
+        catalog=catalog,
         submissions=submissions,
         agents=agents,
         lines=lines,
         slots=slots,
         queues=queues,
         output=Output(store.blobs, database),
-        driving=Driving(means),
+        schedules=Schedules(Triggers(database), catalog, driving.ring, stop),
+        driving=driving,
         code_url=lambda pool: _code_url(store, pool),
     )
     return engine

@@ -9,7 +9,10 @@ from laminar.core import admission
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable
+
+    #: A run: its space and its id.
+    Who = tuple[str, str]
 
 
 class Slots:
@@ -23,11 +26,11 @@ class Slots:
         """
         self.size = size
         self._lock = threading.Lock()
-        self._held: dict[Hashable, int] = {}
-        self._waiting: dict[Hashable, Callable[[], None]] = {}
-        self._turn: deque[Hashable] = deque()
+        self._held: dict[Who, int] = {}
+        self._waiting: dict[Who, Callable[[], None]] = {}
+        self._turn: deque[Who] = deque()
 
-    def take(self, who: Hashable, wake: Callable[[], None]) -> bool:
+    def take(self, who: Who, wake: Callable[[], None]) -> bool:
         """Take a slot, if one is free.
 
         Args:
@@ -43,12 +46,12 @@ class Slots:
             self._waiting[who] = wake
             return False
 
-    def seize(self, who: Hashable) -> None:
+    def seize(self, who: Who) -> None:
         """Take a slot whether or not one is free: an attempt goes on that had left its own to others."""
         with self._lock:
             self._held[who] = self._held.get(who, 0) + 1
 
-    def give(self, who: Hashable) -> None:
+    def give(self, who: Who) -> None:
         """Give a slot back, and wake whose turn it is."""
         with self._lock:
             self._held[who] -= 1
@@ -58,7 +61,7 @@ class Slots:
         if wake is not None:
             wake()
 
-    def leave(self, who: Hashable) -> None:
+    def leave(self, who: Who) -> None:
         """Give back all slots of somebody, who waits for none any more."""
         with self._lock:
             free = self._held.pop(who, 0)
@@ -68,7 +71,7 @@ class Slots:
             if wake is not None:
                 wake()
 
-    def holders(self) -> dict[Hashable, int]:
+    def holders(self) -> dict[Who, int]:
         """Tell who holds how many."""
         with self._lock:
             return dict(self._held)

@@ -25,7 +25,7 @@ STATUSES: dict[type[BaseException], int] = {
     errors.UnknownProjectError: 404,
     errors.UnknownEntityError: 404,
     errors.UnknownTokenError: 404,
-    errors.UnknownQueueError: 422,
+    errors.UnknownQueueError: 404,
     errors.UnknownTriggerError: 404,
     errors.UnknownRunError: 404,
     errors.VersionConflictError: 409,
