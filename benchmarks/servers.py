@@ -74,7 +74,8 @@ class Server:
         """Give what a run has returned."""
         path = self.client.space_path(f"/runs/{run}/actions/a0/result")
         result: ResultView = self.client.call("GET", path, returns=ResultView)
-        assert result.output is not None and result.output.refs[0].data is not None
+        assert result.output is not None
+        assert result.output.refs[0].data is not None
         return float(pickle.loads(result.output.refs[0].data))
 
     def memory(self) -> float:
