@@ -201,17 +201,13 @@ class Served:
         ]
 
     def recoveries(self, names: list[str]) -> list[float]:
-        """Tell how long after each restart a run that had been going on was taken up."""
+        """Tell how long after the last restart runs that had been going on were taken up."""
         found = []
         database = open_database(self.database)
         try:
             for name in names:
-                taken = takings(database, name)
-                for restart in self.restarts[1:]:
-                    later = [when for when in taken[1:] if when >= restart]
-                    earlier = [when for when in taken if when < restart]
-                    if later and earlier:
-                        found.append(later[0] - restart)
+                for when in takings(database, name)[1:]:
+                    found.append(when - max(restart for restart in self.restarts if restart <= when))
         finally:
             database.close()
         return found
