@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import http.client
 import json
 import os
 import pickle
@@ -23,7 +24,7 @@ from laminar.host import processes
 from laminar.ledger.journal import CallJournal
 from laminar.ledger.opening import open_database
 from laminar.model.states import State
-from laminar.wire.runs import ResultView, RunRequest, RunView
+from laminar.wire.runs import ResultView, RunRequest, RunView, StopRequest
 
 SPACE = "default/development"
 PROGRAM = HERE / "programs" / "served.py"
@@ -43,7 +44,9 @@ def free_port() -> int:
 class Served:
     """A server that is killed and started again."""
 
-    def __init__(self, folder: Path, database: str | None = None, *, port: int | None = None, bug: str = "") -> None:
+    def __init__(
+        self, folder: Path, database: str | None = None, *, port: int | None = None, url: str = "", bug: str = ""
+    ) -> None:
         self.folder = folder
         self.state = folder / f"state-{port or 0}"
         self.journal = folder / "journal"
@@ -53,13 +56,17 @@ class Served:
         self.client = Client(self.url, patience=60.0, at_first=60.0)
         self.restarts: list[float] = []
         self._bug = bug
+        self._behind = url
         self._process: subprocess.Popen[bytes] | None = None
         self.log = folder / f"server-{self.port}.log"
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        path = [str(HERE / "bugs" / self._bug)] if self._bug else []
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "LAMINAR_SIGNING_KEY": "k" * 40}
+        environment = {**os.environ, "LAMINAR_SIGNING_KEY": "k" * 40}
+        if self._bug:
+            environment["PYTHONPATH"] = str(HERE / "bugs" / self._bug)
+        if self._behind:
+            environment["LAMINAR_SERVE_URL"] = self._behind
         with open(self.log, "ab") as log:
             self._process = subprocess.Popen(
                 [COMMAND, "serve", *self._options()],
@@ -69,7 +76,8 @@ class Served:
                 env=environment,
                 preexec_fn=lambda: processes.die_with_parent(signal.SIGKILL),
             )
-        assert holds(self.answers, 60), self.log.read_text()[-3000:]
+        assert holds(lambda: self.answers() or self._process.poll() is not None, 60)
+        assert self._process.poll() is None, self.log.read_text()[-3000:]
         self.restarts.append(time.time())
 
     def _options(self) -> list[str]:
@@ -78,11 +86,14 @@ class Served:
         return ["--port", str(self.port), *where, "--log", "plain"]
 
     def answers(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
         try:
-            with socket.create_connection(("127.0.0.1", self.port), 1):
-                return True
-        except OSError:
+            connection.request("GET", "/api/v1/health")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
             return False
+        finally:
+            connection.close()
 
     def kill(self, number: int = signal.SIGKILL) -> None:
         assert self._process is not None
@@ -101,6 +112,10 @@ class Served:
     def submit(self, entity: str, name: str, **inputs: Any) -> None:
         request = RunRequest(entity=entity, inputs=inputs, name=name, env_vars={VARIABLE: str(self.journal)})
         self.client.call("POST", self.client.space_path("/runs"), body=request, returns=RunView)
+
+    def stop(self, name: str) -> None:
+        path = self.client.space_path(f"/runs/{name}/stop")
+        self.client.call("POST", path, body=StopRequest(), returns=RunView, again=True)
 
     def view(self, name: str) -> RunView:
         found: RunView = self.client.call("GET", self.client.space_path(f"/runs/{name}"), returns=RunView)
@@ -206,8 +221,8 @@ class Served:
         database = open_database(self.database)
         try:
             for name in names:
-                for when in takings(database, name)[1:]:
-                    found.append(when - max(restart for restart in self.restarts if restart <= when))
+                later = takings(database, name)[1:]
+                found += [when - max(restart for restart in self.restarts if restart <= when) for when in later]
         finally:
             database.close()
         return found

@@ -28,7 +28,7 @@ def reachable(settings: Settings) -> Settings:
         EngineNotReachableError: No container engine answers.
         ConfigurationError: Containers cannot reach this machine, or only as everybody on it does.
     """
-    if settings.executor != DOCKER or settings.workers or _wildcard(settings.host):
+    if settings.executor != DOCKER or settings.workers or settings.url or _wildcard(settings.host):
         return settings
     gateway = asyncio.run(_gateway())
     if gateway and _ours(gateway):

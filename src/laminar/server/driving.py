@@ -223,6 +223,7 @@ class Driving:
         self._means = means
         self._lock = threading.Lock()
         self._runs: dict[tuple[str, str], Run] = {}
+        self._heard = time.monotonic()
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._threads = [
@@ -270,6 +271,11 @@ class Driving:
     def most(self) -> int:
         """How many runs it drives at a time."""
         return self._means.most
+
+    def trouble(self) -> str:
+        """Say why it cannot do its work; empty if it can."""
+        silent = time.monotonic() - self._heard
+        return f"The database has not answered for {silent:.0f} s." if silent > LEASE else ""
 
     def count(self) -> int:
         """Tell how many runs it drives."""
@@ -323,6 +329,7 @@ class Driving:
             except LedgerError as error:
                 logs.mistake("the database does not answer", error)
                 continue
+            self._heard = time.monotonic()
             for where, run in driven:
                 if held.get(where) != run.epoch:
                     run.deliver(Left())  # which does no harm to one that has just ended

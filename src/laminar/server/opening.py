@@ -83,6 +83,7 @@ def opened(settings: Settings, address: str) -> Iterator[Services]:
             metrics=Metrics(),
             stopping=Stopping(),
             lives=lambda identity: _lives(engine, identity),
+            unwell=engine.driving.trouble,
         )
         engine.queues.begin()
         engine.agents.begin()
@@ -127,7 +128,7 @@ def _engine(settings: Settings, address: str, state: str, signer: Signer, store:
         missing=lambda space, refs: _missing(store, space, refs),
         read=read,
         name=name,
-        url=address,
+        url=settings.url or address,
         most=RUNS,
         recovered=RECOVERED,
     )
@@ -157,8 +158,8 @@ def _launcher(settings: Settings, address: str, state: str) -> Launcher:
     if settings.executor == bridge.DOCKER:
         from laminar.server.launchers.docker import Containers  # 200 ms of HTTP client
 
-        return Containers(bridge.url(settings, address), name_of(folder), folder)
-    return Processes(address, folder)
+        return Containers(settings.url or bridge.url(settings, address), name_of(folder), folder)
+    return Processes(settings.url or address, folder)
 
 
 def _missing(store: Store, space: str, refs: Sequence[Ref]) -> bool:

@@ -34,6 +34,7 @@ class Settings(Value, frozen=True):
         concurrency: How many attempts run at a time; 0 for one for each core.
         auth: Whether everybody needs a token.
         names: Names of hosts by which the server is called, separated by commas; addresses need not be among them.
+        url: Where agents and other servers reach this one, such as a proxy before it; empty for where it listens.
         workers: Addresses for agents in containers, such as that of Docker's bridge, separated by commas; whoever
             comes there needs a token, with or without ``auth``.
         log: Form of the log.
@@ -52,6 +53,7 @@ class Settings(Value, frozen=True):
     concurrency: int = 0
     auth: bool = False
     names: str = ""
+    url: str = ""
     workers: str = ""
     log: str = "auto"
     grace: int = 10
@@ -73,6 +75,8 @@ class Settings(Value, frozen=True):
             _at_least(name, getattr(self, name), 0)
         for name in ("connections", "rate", "patience"):
             _at_least(name, getattr(self, name), 1)
+        if self.url and not self.url.startswith(("http://", "https://")):
+            raise ConfigurationError(f"{SECTION}.url: {self.url!r} is no address. Give http://HOST:PORT or https://….")
         if not self.auth and not loopback(self.host):
             raise ConfigurationError(
                 f"{self.host} can be reached from other machines, and without --auth everybody there could run code "

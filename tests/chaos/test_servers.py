@@ -1,0 +1,142 @@
+"""Servers under restarts of their database, beside one another, behind a bad network, and in a storm of cancels."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from proxies import Proxy
+from trials import FULL, holds
+
+from laminar.model.states import State
+from servers import Served, expected, free_port
+
+pytestmark = pytest.mark.chaos
+
+#: Runs under restarts of PostgreSQL, runs of two servers, runs behind a bad network, cancelled runs.
+RESTARTED, SHARED, TROUBLED, CANCELLED = (200, 200, 40, 100) if FULL else (20, 20, 4, 10)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Any]:
+    made: list[Served] = []
+
+    def start(**options: Any) -> Served:
+        one = Served(tmp_path, **options)
+        made.append(one)
+        one.start()
+        return one
+
+    yield start
+    for one in made:
+        one.end()
+
+
+def starts(served: Served) -> Counter[tuple[Any, ...]]:
+    """Count how often each leaf of each run has started."""
+    return Counter((line[3], line[1], line[2]) for line in served.lines() if line[0] == "start")
+
+
+@pytest.mark.timeout(1200)
+def test_runs_end_right_while_postgresql_is_restarted(make: Any, postgres: str, cluster: Any) -> None:
+    served = make(database=postgres)
+    served.deploy()
+    over = threading.Event()
+
+    def restart() -> None:
+        dice = random.Random(1)
+        while not over.wait(dice.uniform(2.0, 5.0)):
+            cluster.stop()
+            time.sleep(dice.uniform(0.0, 1.5))
+            cluster.start()
+
+    restarting = threading.Thread(target=restart)
+    runs: dict[str, tuple[str, Any]] = {}
+    restarting.start()
+    try:
+        for number in range(RESTARTED):
+            name = f"p{number}"
+            served.submit("served.tree", name, n=1)
+            runs[name] = ("served.tree", expected(1))
+        served.wait(list(runs), 900)
+    finally:
+        over.set()
+        restarting.join()
+    assert served.violations(runs) == []
+
+
+@pytest.mark.timeout(1200)
+def test_two_servers_on_one_database_start_nothing_twice(make: Any, postgres: str) -> None:
+    first, second = make(database=postgres, port=free_port()), make(database=postgres, port=free_port())
+    first.deploy()
+    runs: dict[str, tuple[str, Any]] = {}
+    for number in range(SHARED):
+        name = f"t{number}"
+        (first, second)[number % 2].submit("served.tree", name, n=2)
+        runs[name] = ("served.tree", expected(2))
+    first.wait(list(runs), 900)
+    assert first.violations(runs) == []
+    assert [which for which, count in starts(first).items() if count > 1] == []
+
+
+@pytest.mark.timeout(1200)
+def test_one_of_two_servers_is_killed_and_the_other_goes_on(make: Any, postgres: str) -> None:
+    first, second = make(database=postgres, port=free_port()), make(database=postgres, port=free_port())
+    first.deploy()
+    runs: dict[str, tuple[str, Any]] = {}
+    for number in range(6):
+        name = f"o{number}"
+        (first, second)[number % 2].submit("served.tree", name, n=2)
+        runs[name] = ("served.tree", expected(2))
+    assert holds(lambda: len(first.lines()) > 4)
+    first.kill()
+    second.wait(list(runs), 120)
+    assert second.violations(runs) == []
+
+
+@pytest.mark.timeout(1200)
+def test_doubled_late_and_lost_messages_change_nothing(make: Any) -> None:
+    port = free_port()
+    proxy = Proxy(port, seed=3)
+    try:
+        served = make(port=port, url=proxy.url)
+        served.deploy()
+        runs: dict[str, tuple[str, Any]] = {}
+        for number in range(TROUBLED):
+            entity, inputs, value = ("served.tree", {"n": 2}, expected(2))
+            if number % 3 == 2:
+                entity, inputs, value = ("Squares", {"n": 4}, sum(x * x for x in range(4)))
+            served.submit(entity, f"n{number}", **inputs)
+            runs[f"n{number}"] = (entity, value)
+        served.wait(list(runs), 900)
+        assert served.violations(runs) == []
+        assert [which for which, count in starts(served).items() if count > 1] == []
+        assert holds(lambda: proxy.refused, 10), "no stale message was refused"
+    finally:
+        proxy.close()
+
+
+@pytest.mark.timeout(1200)
+def test_nothing_is_left_of_cancelled_runs(make: Any) -> None:
+    served = make()
+    served.deploy()
+    dice = random.Random(5)
+    names = []
+    for number in range(CANCELLED):
+        name = f"c{number}"
+        served.submit("served.tree", name, n=2)
+        names.append(name)
+        time.sleep(dice.uniform(0.0, 0.3))
+        served.stop(name)
+    found = served.wait(names, 120)
+    ended = {name: view.state for name, view in found.items()}
+    assert set(ended.values()) <= {State.CANCELLED, State.SUCCEEDED}
+    assert State.CANCELLED in ended.values()
+    assert holds(lambda: not served.attempts(), 10), "attempts were left"
+    assert {name: served.view(name).state for name in names} == ended
