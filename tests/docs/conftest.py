@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+
+from laminar.host import processes
 
 #: Images of the pages.
 NAMED_IMAGES = {"laminar-train"}
@@ -27,6 +36,23 @@ def bucket():
         "AWS_REGION": "us-east-1",
     }
     server.stop()
+
+
+@pytest.fixture
+def server_variables(tmp_path_factory):
+    """What leads to a server, started for the page alone."""
+    folder = tmp_path_factory.mktemp("server")
+    command = [str(Path(sys.executable).with_name("laminar")), "serve", "--port", "0", "--log", "json"]
+    with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as server:
+        said = map(json.loads, server.stderr)
+        url = next(line["url"] for line in said if line["message"] == "listening")
+        threading.Thread(target=server.stderr.read, daemon=True).start()
+        yield {"LAMINAR_SERVER_ENDPOINT": url}
+        server.terminate()
+    for pid in processes.labelled("agent/"):
+        with contextlib.suppress(OSError):
+            if str(folder).encode() in Path(f"/proc/{pid}/environ").read_bytes():
+                processes.kill_tree(pid)
 
 
 @pytest.fixture

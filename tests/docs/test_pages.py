@@ -26,6 +26,8 @@ def test_every_block_of_a_page_runs(page, tmp_path, request):
     environment = request.getfixturevalue("bucket") if "s3://" in text else {}
     if "$ laminar build" in text or "executors.Docker(" in text:
         environment = {**environment, **request.getfixturevalue("container_variables")}
+    if "$ laminar deploy -q" in text:
+        environment = {**environment, **request.getfixturevalue("server_variables")}
     reader = Reader(tmp_path, environment)
     try:
         for block in blocks(page):

@@ -9,7 +9,6 @@ import jobs
 import pytest
 from jobs import Jobs
 
-
 SOON = 2.0
 TASKS = '''
 @env.task

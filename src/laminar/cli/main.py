@@ -17,10 +17,12 @@ from laminar.cli.deploying import deploy
 from laminar.cli.explaining import why
 from laminar.cli.looking import get
 from laminar.cli.printed import logs
+from laminar.cli.queues import queue, queues
 from laminar.cli.resuming import resume
 from laminar.cli.running import graph, run
 from laminar.cli.serving import serve
 from laminar.cli.tokens import token
+from laminar.cli.triggers import firings, trigger, triggers
 
 
 @click.group("laminar", context_settings=options.CONTEXT)
@@ -32,8 +34,10 @@ def program() -> None:
     """
 
 
-for command in (run, resume, get, why, logs, abort, graph, build, deploy, serve, token):
+for command in (run, resume, get, why, logs, abort, graph, build, deploy, serve, token, trigger, queue):
     program.add_command(command)
+for command in (triggers, firings, queues):
+    get.add_command(command)
 
 
 def main() -> None:
