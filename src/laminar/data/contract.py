@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+from laminar.model.value import Value
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import BinaryIO
 
 
@@ -106,6 +108,14 @@ class Blobs(ABC):
     def size(self, path: str) -> int | None:
         """Tell how many bytes a blob has; None if there is none of that name."""
 
+    def renew(self, path: str) -> int | None:
+        """Tell the size of a blob that is to be relied on in place of writing it again, and see that it stays.
+
+        Returns:
+            Its size; None if there is none, or none that would stay: then it is to be written.
+        """
+        return self.size(path)
+
     def missing(self, paths: Iterable[str]) -> set[str]:
         """List which of some blobs are not there, or empty."""
         return {path for path in paths if not self.size(path)}
@@ -121,3 +131,40 @@ class Blobs(ABC):
     def where(self, path: str) -> str:
         """Name a blob for people."""
         return f"{self.root}{'' if self.root.endswith('/') else '/'}{path}"
+
+
+class Found(Value, frozen=True):
+    """A blob, as a listing shows it.
+
+    Attributes:
+        path: Its name.
+        size: How many bytes it has.
+        changed: When it was written, or last relied on, in seconds since the epoch.
+    """
+
+    path: str
+    size: int
+    changed: float
+
+
+class KeptBlobs(Blobs):
+    """Blobs that nobody removes by name alone: they are listed, and those that nothing refers to are collected."""
+
+    @abstractmethod
+    def all(self, prefix: str = "") -> Iterator[Found]:
+        """List all blobs below a prefix, at any depth; what comes or goes meanwhile may be among them or not."""
+
+    @abstractmethod
+    def collect(self, path: str, before: float) -> bool:
+        """Remove a blob, unless it was written or relied on since.
+
+        Args:
+            path: Its name.
+            before: Since when, in seconds since the epoch.
+
+        Returns:
+            Whether it was removed.
+        """
+
+    def tidy(self, folder: str) -> None:
+        """Remove a folder that is empty, and those above it that are empty then, where a store has such."""

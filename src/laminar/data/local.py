@@ -9,26 +9,30 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 
-from laminar.data.contract import Blobs, Upload
+from laminar.data.contract import Found, KeptBlobs, Upload
 from laminar.errors import StorageError
 from laminar.host import files, leftovers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import BinaryIO
 
 #: What systems say when there is no room.
 FULL = (errno.ENOSPC, errno.EDQUOT)
+#: Folder of what is half-written.
+TEMPORARY = ".tmp"
 
 
-class LocalBlobs(Blobs):
+class LocalBlobs(KeptBlobs):
     """Blobs on a file system."""
 
     def __init__(self, root: str) -> None:
         """Remember the folder; nothing is created before :meth:`prepare` or the first write."""
         self.root = os.path.abspath(os.path.expanduser(root))
-        self._temporary = os.path.join(self.root, ".tmp")
+        self._temporary = os.path.join(self.root, TEMPORARY)
 
     def prepare(self) -> None:
         """Create the folder, see that it can be written, and clear what dead processes left half-written."""
@@ -133,6 +137,58 @@ class LocalBlobs(Blobs):
         except (FileNotFoundError, NotADirectoryError):
             return None
 
+    def renew(self, path: str) -> int | None:
+        """Tell the size of a blob, and note that it is relied on now."""
+        full = f"{self.root}/{path}"
+        try:
+            os.utime(full)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except PermissionError:  # it is of another user, whose clock is not ours to set
+            return None
+        return self.size(path)
+
+    def all(self, prefix: str = "") -> Iterator[Found]:
+        """List all blobs below a prefix."""
+        folders = [f"{prefix}/" if prefix else ""]
+        while folders:
+            folder = folders.pop()
+            try:
+                entries = list(os.scandir(f"{self.root}/{folder}"))
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            for entry in entries:
+                name = folder + entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    if name != TEMPORARY:
+                        folders.append(f"{name}/")
+                elif entry.is_file(follow_symlinks=False):
+                    yield from _found(name, entry)
+
+    def collect(self, path: str, before: float) -> bool:
+        """Take a blob's name away, and remove it; if it was relied on a moment before, it gets its name back."""
+        full, private = f"{self.root}/{path}", self.private_path()
+        try:
+            os.makedirs(self._temporary, exist_ok=True)
+            os.rename(full, private)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        fresh = os.stat(private).st_mtime >= before
+        if fresh:
+            with suppress(FileExistsError):  # the same was written again meanwhile
+                os.link(private, full)
+        os.unlink(private)
+        return not fresh
+
+    def tidy(self, folder: str) -> None:
+        """Remove a folder that is empty, and those above it."""
+        while folder:
+            try:
+                os.rmdir(f"{self.root}/{folder}")
+            except OSError:  # it is gone, or not empty
+                return
+            folder = folder.rpartition("/")[0]
+
     def names(self, prefix: str) -> list[str]:
         """List the names below a prefix."""
         try:
@@ -158,6 +214,14 @@ def _refused(verb: str, full: str, size: int, error: OSError) -> StorageError:
     refusal = StorageError(f"Could not {verb}{amount} at {full}: {error.strerror or error}.{remedy}")
     refusal.errno = error.errno
     return refusal
+
+
+def _found(name: str, entry: os.DirEntry[str]) -> Iterator[Found]:
+    try:
+        known = entry.stat(follow_symlinks=False)
+    except FileNotFoundError:  # removed since
+        return
+    yield Found(name, known.st_size, known.st_mtime)
 
 
 class _LocalUpload(Upload):

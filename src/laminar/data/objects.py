@@ -10,7 +10,7 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 
-from laminar.data.contract import Blobs, Upload
+from laminar.data.contract import Found, KeptBlobs, Upload
 from laminar.errors import FlowError, StorageError
 
 TYPE_CHECKING = False
@@ -28,10 +28,13 @@ ENDPOINTS = ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
 #: Seconds to get through to a server, seconds to try again while it has not answered once, and seconds for its first
 #: answer. Once it has answered, the client has all the patience that it likes to have: minutes.
 CONNECT, TRY, FIRST = 3, 3, 4
+#: Seconds for which a blob counts as just written: one that is older is written again where it is relied on, since the
+#: time of an object cannot be set. Who collects allows for as much.
+FRESH = 3600.0
 SCHEMES = ("s3://", "s3a://", "gs://", "az://", "azure://", "abfs://", "abfss://")
 
 
-class ObjectBlobs(Blobs):
+class ObjectBlobs(KeptBlobs):
     """Blobs under a prefix of a bucket.
 
     The connection is made on first use, so that processes can be forked before. Its threads do not survive a fork, so
@@ -191,6 +194,40 @@ class ObjectBlobs(Blobs):
                 return int(obstore.head(store, path)["size"])
         except FileNotFoundError:
             return None
+
+    def renew(self, path: str) -> int | None:
+        """Tell the size of a blob that was just written; one that is older is to be written again."""
+        try:
+            with self._asking("read", path) as (obstore, store):
+                found = obstore.head(store, path)
+        except FileNotFoundError:
+            return None
+        return int(found["size"]) if found["last_modified"].timestamp() >= time.time() - FRESH else None
+
+    def all(self, prefix: str = "") -> Iterator[Found]:
+        """List all blobs below a prefix, a thousand with each request."""
+        start = f"{prefix.strip('/')}/" if prefix else ""
+        with self._asking("list", prefix) as (obstore, store):
+            pages = iter(obstore.list(store, start))
+        while True:
+            with self._asking("list", prefix):
+                page = next(pages, None)
+            if page is None:
+                return
+            for entry in page:
+                yield Found(str(entry["path"]), int(entry["size"]), entry["last_modified"].timestamp())
+
+    def collect(self, path: str, before: float) -> bool:
+        """Remove a blob, if it was written long enough before for nobody to rely on it as just written."""
+        try:
+            with self._asking("read", path) as (obstore, store):
+                changed = obstore.head(store, path)["last_modified"].timestamp()
+        except FileNotFoundError:
+            return False
+        if changed >= before - FRESH:
+            return False
+        self.delete(path)
+        return True
 
     def version(self, path: str) -> tuple[int, str]:
         """Tell the size of a blob, and what tells its content from another: its entity tag, or else its time.

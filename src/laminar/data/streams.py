@@ -169,13 +169,13 @@ class HashingWriter(io.RawIOBase):
         if self._lane is None:
             hexdigest = hashlib.sha256(self._gathered).hexdigest()
             packed = compress(self._gathered)
-            if self._blobs.size(path(hexdigest)) != len(packed):
+            if self._blobs.renew(path(hexdigest)) != len(packed):
                 self._blobs.write(path(hexdigest), packed)
             return hexdigest
         try:
             self._pass_on_gathered()
             hexdigest = self._hash.hexdigest()
-            if self._upload is not None and self._blobs.size(path(hexdigest)) != self._packed:
+            if self._upload is not None and self._blobs.renew(path(hexdigest)) != self._packed:
                 self._upload.commit(path(hexdigest))
         finally:
             self.abort()

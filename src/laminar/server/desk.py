@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from laminar.ledger.database import Database
     from laminar.model.token import TokenRow
     from laminar.server.settings import Settings
     from laminar.wire.tokens import TokenRequest
@@ -56,7 +57,22 @@ def _fields(row: TokenRow) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def opened(settings: Settings, *, make: bool) -> Iterator[Desk]:
-    """Open the database of a server that need not run.
+    """Open the tokens of a server that need not run.
+
+    Args:
+        settings: How the server is started.
+        make: Whether a database that is not there is made.
+
+    Raises:
+        ServerError: It is not there.
+    """
+    with database(settings, make=make) as found:
+        yield Desk(Tokens(Table(found)))
+
+
+@contextlib.contextmanager
+def database(settings: Settings, *, make: bool = False) -> Iterator[Database]:
+    """Open the database of a server, whether that runs or not.
 
     Args:
         settings: How the server is started.
@@ -70,8 +86,5 @@ def opened(settings: Settings, *, make: bool) -> Iterator[Desk]:
         if not make and not os.path.exists(path):
             raise ServerError(f"There is no database at {path}. Name the server's folder: --state.")
         os.makedirs(os.path.dirname(path) or ".", mode=0o700, exist_ok=True)
-    database = open_database(settings.database_url)
-    try:
-        yield Desk(Tokens(Table(database)))
-    finally:
-        database.close()
+    with contextlib.closing(open_database(settings.database_url)) as found:
+        yield found

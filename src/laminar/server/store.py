@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import BinaryIO
 
-    from laminar.data.contract import Blobs
+    from laminar.data.contract import KeptBlobs
     from laminar.data.local import LocalBlobs
     from laminar.data.objects import ObjectBlobs
     from laminar.server.signing import Signer
@@ -50,7 +50,7 @@ class Store(ABC):
     """The content of a server."""
 
     #: The same content as blobs; names begin with the space.
-    blobs: Blobs
+    blobs: KeptBlobs
 
     def prepare(self) -> None:
         """Make ready, and clear what a server that was killed has left half-written.

@@ -73,14 +73,14 @@ class Counter:
     @_one.register
     def _(self, operation: asked.WriteBlob) -> StoreReply:
         key = self._writable(operation.key)
-        if not self._is_kept(operation.key, key):
+        if not self._may_be_relied_on(operation.key, key):
             self._store.blobs.write(key, operation.data)
         return StoreReply(size=len(operation.data))
 
     @_one.register
     def _(self, operation: asked.PutBlob) -> StoreReply:
         key = self._writable(operation.key)
-        if self._is_kept(operation.key, key):
+        if self._may_be_relied_on(operation.key, key):
             return StoreReply(size=operation.size)
         is_record = keys.content(operation.key) is None
         signed = self._store.signed_put(key, md5=operation.content_md5, size=operation.size, replace=is_record)
@@ -131,3 +131,7 @@ class Counter:
             self._store.blobs.delete(key)
             return False
         return True
+
+    def _may_be_relied_on(self, name: str, key: str) -> bool:
+        """Tell whether content need not be written, since it is there and whole, and will stay."""
+        return self._is_kept(name, key) and self._store.blobs.renew(key) is not None

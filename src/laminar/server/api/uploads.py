@@ -32,7 +32,7 @@ def _place(asked: Asked) -> UploadAnswer:
         )
     store = asked.services.store
     key = keys.bundle(f"{asked.path['project']}/{asked.path['domain']}", _hexadecimal(wanted.content_md5))
-    if store.blobs.size(key) == wanted.size:
+    if store.blobs.renew(key) == wanted.size:
         return UploadAnswer(exists=True)
     signed = store.signed_put(key, md5=wanted.content_md5, size=wanted.size)
     return UploadAnswer(exists=False, url=signed.url, headers=dict(signed.headers))
