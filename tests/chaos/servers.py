@@ -55,6 +55,7 @@ class Served:
         self.url = f"http://127.0.0.1:{self.port}"
         self.client = Client(self.url, patience=60.0, at_first=60.0)
         self.restarts: list[float] = []
+        self._ended: set[str] = set()
         self._bug = bug
         self._behind = url
         self._process: subprocess.Popen[bytes] | None = None
@@ -131,24 +132,23 @@ class Served:
 
     def wait(self, names: list[str], patience: float = PATIENCE) -> dict[str, RunView]:
         """Wait for the ends of runs."""
-        found: dict[str, RunView] = {}
-
-        def ended() -> bool:
-            for name in names:
-                if name not in found:
-                    try:
-                        view = self.view(name)
-                    except ServerError:
-                        return False
-                    if not view.state.terminal:
-                        return False
-                    found[name] = view
-            return True
-
-        holds(ended, patience)
-        stuck = [name for name in names if name not in found]
-        assert not stuck, f"stuck: {[self.view(name) for name in stuck]}\n{self.log.read_text()[-4000:]}"
+        holds(lambda: self.ended(names), patience)
+        found = {name: self.view(name) for name in names}
+        stuck = [view for view in found.values() if not view.state.terminal]
+        assert not stuck, f"stuck: {stuck}\n{self.log.read_text()[-4000:]}"
         return found
+
+    def ended(self, names: list[str]) -> bool:
+        """Tell whether runs have ended; one that has is not asked for again."""
+        for name in names:
+            if name not in self._ended:
+                try:
+                    if not self.view(name).state.terminal:
+                        return False
+                except ServerError:
+                    return False
+                self._ended.add(name)
+        return True
 
     def agents(self) -> list[int]:
         """List the processes of its agents."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import threading
 import time
 from collections import Counter
@@ -47,27 +48,25 @@ def starts(served: Served) -> Counter[tuple[Any, ...]]:
 def test_runs_end_right_while_postgresql_is_restarted(make: Any, postgres: str, cluster: Any) -> None:
     served = make(database=postgres)
     served.deploy()
-    over = threading.Event()
-
-    def restart() -> None:
-        dice = random.Random(1)
-        while not over.wait(dice.uniform(2.0, 5.0)):
-            cluster.stop()
-            time.sleep(dice.uniform(0.0, 1.5))
-            cluster.start()
-
-    restarting = threading.Thread(target=restart)
     runs: dict[str, tuple[str, Any]] = {}
-    restarting.start()
-    try:
+
+    def submit() -> None:
         for number in range(RESTARTED):
             name = f"p{number}"
-            served.submit("served.tree", name, n=1)
             runs[name] = ("served.tree", expected(1))
-        served.wait(list(runs), 900)
-    finally:
-        over.set()
-        restarting.join()
+            served.submit("served.tree", name, n=1)
+
+    submitting = threading.Thread(target=submit)
+    submitting.start()
+    dice = random.Random(1)
+    deadline = time.monotonic() + 900
+    while (submitting.is_alive() or not served.ended(list(runs))) and time.monotonic() < deadline:
+        time.sleep(dice.uniform(2.0, 5.0))
+        cluster.stop(dice.choice([signal.SIGINT, signal.SIGQUIT]))
+        time.sleep(dice.uniform(0.0, 1.5))
+        cluster.start()  # by this thread: the cluster ends with who has started it
+    submitting.join()
+    served.wait(list(runs))
     assert served.violations(runs) == []
 
 
