@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LAST_CALL = "SELECT coalesce(max(sequence), 0) FROM calls WHERE space = ? AND run = ?"
 ADD_CALL = "INSERT INTO calls (space, run, sequence, id, entry) VALUES (?, ?, ?, ?, ?)"
+LIST_CALLS_OF = "SELECT entry FROM calls WHERE space = ? AND run = ? AND id = ? ORDER BY sequence"
 LIST_CALLS = "SELECT entry FROM calls WHERE space = ? AND run = ? ORDER BY sequence"
 
 
@@ -64,6 +65,13 @@ class CallJournal:
 
         self._database.transact(write)
         return True
+
+    def find(self, id: str) -> Entry | None:  # noqa: A002
+        """Read how an action has ended; None if it has not, or counts no more."""
+        ends = Ends()
+        for (line,) in self._database.read(LIST_CALLS_OF, (*self._run, id)):
+            ends.take(line)
+        return ends.entries.get(id)
 
     def read(self) -> dict[str, Entry]:
         """Read the actions that have ended, by name."""

@@ -50,6 +50,7 @@ CREATE TABLE calls (
     space TEXT NOT NULL, run TEXT NOT NULL, sequence INTEGER NOT NULL, id TEXT NOT NULL, entry TEXT NOT NULL,
     PRIMARY KEY (space, run, sequence)
 ) WITHOUT ROWID;
+CREATE INDEX calls_by_id ON calls (space, run, id, sequence);
 
 CREATE TABLE triggers (
     space TEXT NOT NULL, entity TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, spec TEXT NOT NULL,
