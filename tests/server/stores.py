@@ -23,11 +23,12 @@ ENDED = "ended"
 
 
 class Shop:
-    """A server that runs, and its store."""
+    """A server that runs, its store, and the runs that it does not know."""
 
-    def __init__(self, face: faces.Face, store: Store) -> None:
+    def __init__(self, face: faces.Face, store: Store, unknown: set[str]) -> None:
         self.face = face
         self.store = store
+        self.unknown = unknown
         self.endpoint = f"http://127.0.0.1:{face.port}"
 
     def attempt(self, run: str = "r1", flow: str = "", space: str = SPACE) -> str:
@@ -43,9 +44,10 @@ def running(root: str, options: Mapping[str, str] | None = None, **settings: Any
     store = open_store(root, signer, options)
     store.prepare()
     found = Settings(port=0, auth=True, **{"rate": 100_000, **settings})
-    services = faces.services(found, signer=signer, store=store, lives=lambda who: who.claims["run"] != ENDED)
+    unknown = {ENDED}
+    services = faces.services(found, signer=signer, store=store, lives=lambda who: who.claims["run"] not in unknown)
     with faces.running(ROUTES, services) as face:
-        yield Shop(face, store)
+        yield Shop(face, store, unknown)
 
 
 def content_md5(data: bytes) -> str:

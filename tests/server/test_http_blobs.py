@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -209,11 +210,23 @@ def test_a_link_in_the_store_is_not_followed(shop: stores.Shop, tmp_path: Path) 
 
 
 def test_an_attempt_that_has_ended_touches_nothing(shop: stores.Shop) -> None:
-    blobs = HttpBlobs(shop.endpoint, shop.attempt(stores.ENDED))
+    blobs = HttpBlobs(shop.endpoint, shop.attempt(stores.ENDED), patience=0.1)
     with pytest.raises(StaleAttemptError):
         blobs.write(CONTENT, b"x")
     with pytest.raises(StaleAttemptError):
         blobs.size(CONTENT)
+
+
+def test_a_server_that_has_yet_to_take_an_attempt_back_is_waited_for(shop: stores.Shop) -> None:
+    shop.unknown.add("r2")
+    blobs = HttpBlobs(shop.endpoint, shop.attempt("r2"))
+    written = threading.Thread(target=blobs.write, args=(CONTENT, b"x"))
+    written.start()
+    while b'status="409"' not in shop.face.services.metrics.text():
+        assert written.is_alive()
+    shop.unknown.clear()
+    written.join()
+    assert blobs.read(CONTENT) == b"x"
 
 
 def test_a_token_is_shown_nowhere(shop: stores.Shop) -> None:

@@ -10,8 +10,10 @@ import hashlib
 import io
 import tempfile
 from base64 import b64encode
+from functools import partial
 
 from laminar.client.http import Client
+from laminar.client.patience import SECONDS, patiently
 from laminar.data.contract import Blobs, Upload
 from laminar.errors import ServerError, StorageError
 from laminar.wire.store import (
@@ -53,6 +55,9 @@ class HttpBlobs(Blobs):
         root: The address of the server, and what all names begin with.
     """
 
+    #: Seconds for which a server may not know whose token this is.
+    _taken_back = 0.0
+
     def __init__(self, endpoint: str, token: str, below: str = "", *, patience: float = PATIENCE) -> None:
         """Remember where they are; nothing is asked yet.
 
@@ -60,9 +65,11 @@ class HttpBlobs(Blobs):
             endpoint: Address of the server.
             token: The attempt's token. It says which space the blobs are in, and is in no message.
             below: What all names begin with, within the space.
-            patience: Seconds for which a server that does not answer is waited for.
+            patience: Seconds for which a server is waited for that does not answer, or has yet to take the attempt
+                back from one that was lost.
         """
         self._client = Client(endpoint, token, patience=patience, at_first=patience)
+        self._taken_back = min(patience, SECONDS)
         self._begin(below)
 
     def _begin(self, below: str) -> None:
@@ -175,7 +182,8 @@ class HttpBlobs(Blobs):
         replies: list[StoreReply] = []
         for batch in [operations[start : start + MOST] for start in range(0, len(operations), MOST)] or [[]]:
             path, body = self._asking(batch)
-            answer: StoreAnswer = self._client.call("POST", path, body=body, returns=StoreAnswer, again=True)
+            ask = partial(self._client.call, "POST", path, body=body, returns=StoreAnswer, again=True)
+            answer: StoreAnswer = patiently(ask, self._taken_back)
             replies += answer.replies
         return replies
 

@@ -6,27 +6,23 @@ What the server has not answered when it is lost, or when another goes on with t
 from __future__ import annotations
 
 import threading
-import time
 from functools import partial
 
 from laminar.client.http import Client
-from laminar.errors import ServerError, StaleAttemptError
+from laminar.client.patience import patiently
+from laminar.errors import ServerError
 from laminar.wire.agents import Answers, Asking, Attending
 from laminar.wire.messages import Dismiss
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeVar
 
     from laminar.model.ids import AttemptKey
     from laminar.wire.messages import Answer, Message
 
-    T = TypeVar("T")
-
 #: Seconds for which it is tried to be heard: another server may go on with the run.
 PATIENCE = 60.0
-GLANCE = 0.2
 #: Seconds that the server may take to answer a request that waits for answers.
 SILENCE = 40.0
 #: Messages in one request.
@@ -88,12 +84,12 @@ class Line:
 
     def _tell(self, messages: list[Message]) -> None:
         body = Asking.of(messages)
-        self._patiently(lambda: self._client.call("POST", "/attempt/messages", body=body, again=True))
+        patiently(lambda: self._client.call("POST", "/attempt/messages", body=body, again=True))
 
     def _listen(self) -> None:
         after = 0
         while True:
-            found = self._patiently(partial(self._attend, Attending(line=self._line, after=after)))
+            found = patiently(partial(self._attend, Attending(line=self._line, after=after)))
             if self._line and found.line != self._line:
                 self._again()
             self._line = found.line
@@ -105,17 +101,6 @@ class Line:
         path = "/attempt/answers"
         found: Answers = self._client.call("POST", path, body=body, returns=Answers, again=True, timeout=SILENCE)
         return found
-
-    def _patiently(self, ask: Callable[[], T]) -> T:
-        """Ask; a server that does not know this attempt may be about to take it back."""
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            try:
-                return ask()
-            except StaleAttemptError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(GLANCE)
 
     def _again(self) -> None:
         """Ask another server what none has answered."""
