@@ -131,9 +131,15 @@ class _Connection(Connection):
             self.execute(PUT_COMPONENT, (component, version))
 
 
-def connected(path: str) -> apsw.Connection:
-    """Open a connection, which waits for others that write."""
-    raw = apsw.Connection(path)
+def connected(path: str, *, create: bool = True) -> apsw.Connection:
+    """Open a connection, which waits for others that write.
+
+    Args:
+        path: The file.
+        create: Whether to make it if it is not there.
+    """
+    flags = apsw.SQLITE_OPEN_READWRITE | (apsw.SQLITE_OPEN_CREATE if create else 0)
+    raw = apsw.Connection(path, flags=flags)
     raw.set_busy_timeout(BUSY_MILLISECONDS)
     return raw
 

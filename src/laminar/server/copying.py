@@ -9,13 +9,11 @@ import apsw
 from laminar.errors import ConfigurationError, ServerError
 from laminar.host import leftovers
 from laminar.ledger.opening import SQLITE
+from laminar.ledger.sqlite import connected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from laminar.server.settings import Settings
-
-#: Milliseconds to wait for who writes.
-PATIENCE = 60_000
 
 
 def copy(settings: Settings, target: str) -> int:
@@ -55,9 +53,8 @@ def copy(settings: Settings, target: str) -> int:
 def _copy(source: str, target: str) -> None:
     with open(target, "xb"):
         os.chmod(target, 0o600)  # it holds what runs were asked for with
-    connection = apsw.Connection(source, flags=apsw.SQLITE_OPEN_READWRITE)
+    connection = connected(source, create=False)
     try:
-        connection.set_busy_timeout(PATIENCE)
         connection.execute("VACUUM INTO ?", (target,))
     finally:
         connection.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 from anyio import to_thread
 from starlette.responses import Response
@@ -34,7 +36,8 @@ async def description(asked: Asked) -> Response:
 async def me(asked: Asked) -> Me:
     """Say who asks."""
     executor = asked.services.settings.executor
-    return Me(name=asked.identity.name, role=asked.identity.role.value, version=VERSION, executor=executor)
+    who = asked.identity
+    return Me(name=who.name, role=who.role.value, version=VERSION, executor=executor, time=time.time())
 
 
 ROUTES = (
