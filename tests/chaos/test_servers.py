@@ -15,13 +15,17 @@ import pytest
 from proxies import Proxy
 from trials import FULL, holds
 
+from laminar.host import processes
 from laminar.model.states import State
+from laminar.server.agents import SILENCE
 from servers import Served, expected, free_port
 
 pytestmark = pytest.mark.chaos
 
 #: Runs under restarts of PostgreSQL, runs of two servers, runs behind a bad network, cancelled runs.
 RESTARTED, SHARED, TROUBLED, CANCELLED = (200, 200, 40, 100) if FULL else (20, 20, 4, 10)
+#: Seconds within which it is noticed that a worker is dead.
+NOTICED = 20.0
 
 
 @pytest.fixture
@@ -139,3 +143,23 @@ def test_nothing_is_left_of_cancelled_runs(make: Any) -> None:
     assert State.CANCELLED in ended.values()
     assert holds(lambda: not served.attempts(), 10), "attempts were left"
     assert {name: served.view(name).state for name in names} == ended
+
+
+@pytest.mark.timeout(300)
+def test_a_worker_that_stands_still_is_given_up_in_time_and_one_whose_loop_is_blocked_is_not(make: Any) -> None:
+    served = make()
+    served.deploy()
+    served.submit("served.stubborn", "blocked", seconds=SILENCE + 3)
+    assert served.wait(["blocked"])["blocked"].state is State.SUCCEEDED
+    served.submit("served.patient", "stopped")
+    assert holds(lambda: starts(served)["stopped", "patient", 0] == 1)
+    stopped = served.agents()
+    for agent in stopped:
+        processes.signal_process(agent, signal.SIGSTOP)
+    began = time.monotonic()
+    assert holds(lambda: starts(served)["stopped", "patient", 0] == 2)
+    noticed = time.monotonic() - began
+    served.gate()
+    assert served.wait(["stopped"])["stopped"].state is State.SUCCEEDED
+    assert starts(served)["blocked", "stubborn", 0] == 1
+    assert noticed < NOTICED

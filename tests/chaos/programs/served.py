@@ -80,3 +80,20 @@ class Total(Layer):
     def __call__(self, square: Square) -> None:
         self.total = sum(square.square)
         note("total", "Total", self.total)
+
+
+@env.task
+async def stubborn(seconds: float) -> int:
+    """Block the event loop."""
+    note("start", "stubborn", 0)
+    time.sleep(seconds)
+    return 1
+
+
+@env.task
+def patient() -> int:
+    """Wait until a file is there, which who kills things makes."""
+    note("start", "patient", 0)
+    while not os.path.exists(os.environ["CHAOS_JOURNAL"] + ".gate"):
+        time.sleep(0.05)
+    return 2
