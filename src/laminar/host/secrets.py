@@ -22,7 +22,11 @@ SHORTEST = 4
 
 
 def resolve(
-    secrets: Sequence[Secret], root: str | os.PathLike[str], environment: Mapping[str, str] | None = None
+    secrets: Sequence[Secret],
+    root: str | os.PathLike[str],
+    environment: Mapping[str, str] | None = None,
+    *,
+    guarded: bool = False,
 ) -> dict[Secret, str]:
     """Find the values of secrets.
 
@@ -34,6 +38,8 @@ def resolve(
         secrets: What is asked for.
         root: The folder ``.laminar``.
         environment: The variables; by default those of this process.
+        guarded: Whether who asks may not see the variables of this process but those that are meant for it, which
+            begin with ``LAMINAR_SECRET_``.
 
     Returns:
         The value of each. One line break at the end of a file does not count.
@@ -44,11 +50,14 @@ def resolve(
     """
     variables = os.environ if environment is None else environment
     dotenv = _dotenv(variables.get(FILE_VARIABLE)) if secrets else {}
-    return {secret: _checked(secret, _value(secret, os.fspath(root), variables, dotenv)) for secret in secrets}
+    where = os.fspath(root)
+    return {secret: _checked(secret, _value(secret, where, variables, dotenv, guarded)) for secret in secrets}
 
 
-def _value(secret: Secret, root: str, variables: Mapping[str, str], dotenv: Mapping[str, str | None]) -> str:
-    names = names_of(secret)
+def _value(
+    secret: Secret, root: str, variables: Mapping[str, str], dotenv: Mapping[str, str | None], guarded: bool
+) -> str:
+    names = names_of(secret)[:1] if guarded else names_of(secret)
     path = os.path.join(root, FOLDER, *secret.name.split("/"))
     for found in (_first(names, variables), _content(secret, path), _first(names, dotenv)):
         if found is not None:

@@ -48,7 +48,11 @@ FOREVER = 10 * 365 * 24 * 3600.0
 
 
 class Agents:
-    """All agents of one server."""
+    """All agents of one server.
+
+    Attributes:
+        lost: How many were lost so far.
+    """
 
     def __init__(self, launcher: Launcher, signer: Signer) -> None:
         """Begin with none.
@@ -68,6 +72,7 @@ class Agents:
         #: Agents of a server before that have not come back yet, and until when they may.
         self._expected: set[str] = set()
         self._until = 0.0
+        self.lost = 0
         self._closing = threading.Event()
         self._watch = threading.Thread(target=self._look, daemon=True, name="laminar-agents")
 
@@ -76,6 +81,11 @@ class Agents:
         self._expected = self.launcher.left()
         self._until = time.monotonic() + RETURN
         self._watch.start()
+
+    def count(self) -> tuple[int, int]:
+        """Tell how many agents there are, and how many attempts they run."""
+        with self._lock:
+            return len(self._agents), sum(len(agent.live) for agent in self._agents.values())
 
     def settled(self) -> bool:
         """Tell whether all agents of a server before have come back, or never will: what they run is known."""
@@ -133,10 +143,10 @@ class Agents:
                 self._fill(attempt.agent)
 
     def stop(self, key: AttemptKey, grace: float) -> None:
-        """Have an attempt stopped. Its end is delivered."""
+        """Have an attempt stopped. Its end is delivered. Asked again, it has no more time than before."""
         with self._lock:
             attempt = self._attempts.get(key)
-            if attempt is None:
+            if attempt is None or (attempt.stop is not None and grace >= attempt.stop):
                 return
             attempt.stop = grace
             if attempt.agent is None:
@@ -343,6 +353,8 @@ class Agents:
             group = self._groups[agent.pool]
             group.vain += not agent.up
             lost = list(agent.live.values())
+            self.lost += 1
+            logs.event("lost worker", agent=agent.id, space=agent.pool.space, why=how.why, attempts=len(lost))
             agent.live.clear()
             self._drop(agent)
             if not agent.up and (how.error is not None or group.vain >= VAIN):

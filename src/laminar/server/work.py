@@ -148,7 +148,7 @@ class EntityWork(Work):
         """
         spec, choices = self._entity.spec, self._choices
         wanted = [(secret, secret.value()) for secret in spec.secrets]
-        values = secrets.resolve([secret for _, secret in wanted], choices.secrets) if wanted else {}
+        values = secrets.resolve([secret for _, secret in wanted], choices.secrets, guarded=True) if wanted else {}
         given = [SecretView(secret=plain, value=values[secret]) for plain, secret in wanted]
         resources = spec.resources.value()
         key = self.key

@@ -211,7 +211,7 @@ class Agent:
             call=_never,
             code=code.replace(path=(*code.path, *[folder for folder in sys.path if folder not in code.path])),
             entry=EntryRef(f"{__name__}:ready", {"space": "", "run": ""}),
-            label=f"{os.environ.get(processes.LABEL, 'agent')}/",
+            label=os.environ.get(processes.LABEL, "agent"),
             folder=self._folder,
         )
         return ForkSession(host, max(1, welcome.concurrency), offers=True, limited=limited)

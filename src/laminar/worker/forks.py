@@ -92,11 +92,11 @@ class Forks:
             end.close()
 
     def stop(self, key: Hashable, grace: float) -> None:
-        """Ask a child to end, and kill its tree after the grace."""
+        """Ask a child to end, and kill its tree after the grace; asked again, it has no more time than before."""
         for pid, running in self.running.items():
             if running == key:
                 processes.signal_process(pid, signal.SIGTERM)
-                self._due[pid] = time.monotonic() + grace
+                self._due[pid] = min(self._due.get(pid, float("inf")), time.monotonic() + grace)
                 return
 
     def patience(self) -> float:

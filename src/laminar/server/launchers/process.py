@@ -84,18 +84,22 @@ class Processes(Launcher):
         return _Process(pid)
 
     def left(self) -> set[str]:
-        """Name the processes that lead a session and bear a label of this server's agents."""
-        found = processes.labels(self._label)
-        return {label.rpartition("/")[2] for pid, label in found.items() if _leads(pid)}
+        """Name the agents by the labels of their processes."""
+        return set(self._agents())
+
+    def _agents(self) -> dict[str, int]:
+        """Find the processes of this server's agents; what these have started bears longer labels."""
+        found = {label.removeprefix(self._label): pid for pid, label in processes.labels(self._label).items()}
+        return {name: pid for name, pid in found.items() if "/" not in name}
 
     def find(self, id: str, gone: Told) -> Handle | None:  # noqa: A002
         """Find the process by its label."""
-        found = [pid for pid in processes.labelled(f"{self._label}{id}") if _leads(pid)]
-        if not found:
+        found = self._agents().get(id)
+        if found is None:
             return None
-        watch = threading.Thread(target=_look, args=(found[0], gone), daemon=True, name="laminar-agent")
+        watch = threading.Thread(target=_look, args=(found, gone), daemon=True, name="laminar-agent")
         watch.start()
-        return _Process(found[0])
+        return _Process(found)
 
     def close(self) -> None:
         """Leave them alone."""
@@ -112,14 +116,6 @@ class _Process(Handle):
 
     def leaves(self) -> None:
         """Do nothing: it ends by itself."""
-
-
-def _leads(pid: int) -> bool:
-    """Tell whether a process leads its session, as agents do and what they start does not."""
-    try:
-        return os.getsid(pid) == pid
-    except ProcessLookupError:
-        return False
 
 
 def _await(pid: int, log: str, gone: Told) -> None:

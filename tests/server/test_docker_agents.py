@@ -1,0 +1,180 @@
+"""A server whose attempts run in containers, with a real engine."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import fleets
+import pytest
+from fleets import Fleet, until
+
+import engines
+from engines import Engine
+
+
+@pytest.fixture
+def engine(engine_named: Callable[[str], Engine], needs: Callable[[object, str], None]) -> Engine:
+    found = engine_named("docker")
+    needs(engines.is_local(found.gateway()), "an engine whose bridge is on it")
+    return found
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, engine: Engine) -> Iterator[Fleet]:
+    with fleets.fleet(
+        tmp_path, engine, LAMINAR_SECRET_BASE_PASSWORD="tell-nobody", PASSWORD_OF_SERVER="hidden"
+    ) as made:
+        made.deploy("env")
+        yield made
+
+
+def test_a_tree_of_tasks_runs_in_containers_one_for_each(fleet: Fleet) -> None:
+    run = fleet.begin("fleet.tree", n=3)
+    hosts = fleet.value(run)
+    assert len(set(hosts)) == 4
+    assert sorted(fleet.outside.notes) == ["leaf-0", "leaf-1", "leaf-2", "tree"]
+    assert {action.state.value for action in fleet.actions(run)} == {"SUCCEEDED"}
+    until(lambda: not fleet.containers(), "no container is left")
+
+
+def test_a_container_is_given_nothing_but_the_way_to_the_server(fleet: Fleet) -> None:
+    seen = fleet.value(fleet.begin("fleet.surroundings"))
+    assert "hidden" not in seen["values"]
+    assert not [name for name in seen["variables"] if name.startswith("LAMINAR_AGENT")]
+    assert int(seen["capabilities"], 16) == 0
+    assert seen["privileges"] == "1"
+    assert seen["socket"] == []
+    assert not [mount for mount in seen["mounts"] if str(fleet.shell.folder) in mount or mount.startswith("/work")]
+    assert seen["score"] == 500
+    assert "python" not in seen["first"]
+
+
+def test_a_secret_reaches_its_task_and_no_description_of_the_container(fleet: Fleet) -> None:
+    assert fleet.value(fleet.begin("fleet.knows")) == ("ydobon-llet", True)
+    run = fleet.begin("fleet.grove")
+    fleet.noted("leaf-2")
+    told = fleet.engine.docker("inspect", *fleet.containers(run=run))
+    fleet.outside.open("leaf-2")
+    assert "tell-nobody" not in told
+    fleet.ended(run)
+    assert "tell-nobody" not in fleet.text()
+
+
+def test_memory_that_runs_out_is_told_with_its_limit(fleet: Fleet) -> None:
+    kind, message = fleet.failure(fleet.begin("fleet.hungry", megabytes=150))
+    assert kind == "OutOfMemoryError"
+    assert "the kernel killed it for memory" in message
+    assert "its limit is memory='100MB'" in message
+
+
+def test_a_layer_whose_memory_ran_out_is_given_more(fleet: Fleet) -> None:
+    fleet.deploy("Hungry")
+    run = fleet.begin("Hungry")
+    assert fleet.ended(run).state.value == "SUCCEEDED", fleet.text()[-3000:]
+    assert fleet.outside.notes == ["eats", "eats"]
+
+
+def test_an_image_that_nobody_has_is_told_at_once(fleet: Fleet) -> None:
+    fleet.deploy("absent")
+    kind, message = fleet.failure(fleet.begin("absent.nowhere"))
+    assert kind in ("ImageNotFoundError", "ImagePullError")
+    assert "laminar-test-nobody-has/this:1" in message
+
+
+def test_an_image_without_laminar_is_told_in_plain_words(fleet: Fleet) -> None:
+    fleet.deploy("bare")
+    kind, message = fleet.failure(fleet.begin("bare.without_laminar"))
+    assert kind == "PlacementError"
+    assert "Image.from_registry(" in message
+
+
+def test_an_abort_leaves_nothing_however_stubborn_the_attempt(fleet: Fleet) -> None:
+    run = fleet.begin("fleet.stubborn")
+    fleet.noted("stubborn")
+    fleet.abort(run)
+    assert fleet.ended(run).state.value == "CANCELLED"
+    until(lambda: not fleet.containers(), "no container is left")
+
+
+def test_a_parent_lets_its_children_into_the_one_container_that_is_kept(fleet: Fleet) -> None:
+    fleet.deploy("kept")
+    first = fleet.value(fleet.begin("kept.parent"))
+    assert len(set(first)) == 1
+    assert fleet.value(fleet.begin("kept.parent")) == first
+    assert len(fleet.containers()) == 1
+
+
+def test_a_flow_runs_with_its_scheduler_and_layers_in_containers(fleet: Fleet) -> None:
+    fleet.deploy("Squares")
+    fleet.outside.open("second-3")
+    run = fleet.begin("Squares")
+    assert fleet.ended(run).state.value == "SUCCEEDED", fleet.text()[-3000:]
+    assert "third-14-3" in fleet.outside.notes
+    until(lambda: not fleet.containers(), "no container is left")
+
+
+def test_containers_of_a_server_that_was_killed_are_taken_back_and_nothing_runs_twice(fleet: Fleet) -> None:
+    run = fleet.begin("fleet.grove")
+    fleet.noted("leaf-2")
+    before = set(fleet.containers())
+    fleet.kill()
+    fleet.start()
+    until(lambda: fleet.view(run).epoch == 2, "the run is driven again")
+    fleet.outside.open("leaf-2")
+    fleet.value(run)
+    assert sorted(fleet.outside.notes) == ["grove", "leaf-1", "leaf-2"]
+    assert len(before) == 2
+    until(lambda: not fleet.containers(), "no container is left")
+
+
+def test_what_ends_while_no_server_is_there_counts_for_the_next(fleet: Fleet) -> None:
+    run = fleet.begin("fleet.leaf", n=7, held=True)
+    fleet.noted("leaf-7")
+    fleet.kill()
+    fleet.outside.open("leaf-7")
+    fleet.start()
+    fleet.value(run)
+    assert fleet.outside.notes == ["leaf-7"]
+
+
+def test_a_server_that_stops_in_order_leaves_its_containers_to_the_next(fleet: Fleet) -> None:
+    run = fleet.begin("fleet.leaf", n=7, held=True)
+    fleet.noted("leaf-7")
+    fleet.kill(signal.SIGTERM)
+    assert len(fleet.containers()) == 1
+    fleet.start()
+    until(lambda: fleet.view(run).epoch == 2, "the run is driven again")
+    fleet.outside.open("leaf-7")
+    fleet.value(run)
+    assert fleet.outside.notes == ["leaf-7"]
+
+
+def test_a_parent_whose_container_is_killed_starts_again_and_its_children_do_not(fleet: Fleet) -> None:
+    run = fleet.begin("fleet.grove")
+    fleet.noted("leaf-2")
+    parent = [name for name in fleet.containers() if is_parent(fleet, name)]
+    fleet.engine.docker("kill", *parent)
+    until(lambda: fleet.outside.notes.count("grove") == 2, "the parent runs again")
+    fleet.outside.open("leaf-2")
+    fleet.value(run)
+    assert fleet.outside.notes.count("leaf-1") == 1
+
+
+def test_the_next_server_ends_what_it_finds_and_nobody_asks_for(fleet: Fleet) -> None:
+    run = fleet.begin("fleet.leaf", n=7, held=True)
+    fleet.noted("leaf-7")
+    name = fleet.containers()[0]
+    fleet.engine.docker("pause", name)
+    fleet.kill()
+    fleet.start()
+    fleet.outside.open("leaf-7")
+    fleet.value(run)
+    assert name not in fleet.containers()
+
+
+def is_parent(fleet: Fleet, container: str) -> bool:
+    labels = json.loads(fleet.engine.docker("inspect", "--format", "{{json .Config.Labels}}", container))
+    return str(labels["laminar.action"]).startswith("a0")
