@@ -1,5 +1,5 @@
-# laminar's own image: Python, and laminar with what it needs to start layers in containers. It does not run as
-# root.
+# laminar's own image: Python, and laminar with what it needs to start layers in containers, and to serve. It does not
+# run as root.
 #
 #   docker build -t rchui/laminar .
 #   docker build --build-arg PYTHON=3.12 -t rchui/laminar:py3.12 .
@@ -12,7 +12,7 @@ FROM ${BASE} AS build
 ARG PIP_INDEX_URL
 COPY . /src
 RUN $(command -v python || command -v python3) -m venv /opt/venv \
-    && /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check "/src[docker]" \
+    && /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check "/src[docker,cloud,postgres]" \
     && if [ -d /opt/venv/lib/python3*/site-packages/setuptools ]; then /opt/venv/bin/pip uninstall --yes setuptools; fi
 
 FROM ${BASE}
