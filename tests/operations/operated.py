@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -130,6 +131,13 @@ def holds(condition: Callable[[], bool], seconds: float = 30.0) -> bool:
     return True
 
 
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
 class Operated:
     """A server, its folder, its database, its store."""
 
@@ -138,6 +146,7 @@ class Operated:
         self.state = folder / "state"
         self.database = database or f"sqlite:///{self.state}/server.db"
         self.store = store or str(folder / "store")
+        self.port = free_port()
         self.lines: list[str] = []
         self._process: subprocess.Popen[str] | None = None
         folder.mkdir(exist_ok=True)
@@ -148,8 +157,9 @@ class Operated:
         return ["--state", str(self.state), "--database", self.database, "--store", self.store]
 
     def start(self) -> Operated:
-        """Start it, and wait until it listens."""
-        command = [COMMAND, "serve", "--port", "0", *self.place, "--log", "json", "--concurrency", "4"]
+        """Start it, and wait until it listens; again on the same port, since workers know that."""
+        self.lines.clear()
+        command = [COMMAND, "serve", "--port", str(self.port), *self.place, "--log", "json", "--concurrency", "4"]
         self._process = subprocess.Popen(
             command,
             cwd=self.folder,

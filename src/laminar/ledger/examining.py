@@ -81,10 +81,10 @@ def _whole(name: str, path: str, components: Iterable[Component]) -> Check:
 
 def _known(raw: apsw.Connection, path: str, component: Component) -> None:
     if component.name == LEDGER:
-        version = int(raw.execute("PRAGMA user_version").fetchall()[0][0])
+        rows = raw.execute("PRAGMA user_version").fetchall()
     else:
         rows = raw.execute("SELECT version FROM components WHERE name = ?", (component.name,)).fetchall()
-        version = int(rows[0][0]) if rows else 0
+    version = int(str(rows[0][0])) if rows else 0
     if version > component.version:
         raise NewerSchemaError(
             f"{path} has schema {version} of {component.name!r}, and this laminar knows {component.version}. "

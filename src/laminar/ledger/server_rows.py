@@ -149,11 +149,13 @@ class ClaimableRow(Value, frozen=True):
         space: Where it belongs.
         run: Its id.
         epoch: How often it was taken; 0 if it never was.
+        since: When it was asked for, or when its last holder's word was over.
     """
 
     space: str
     run: str
     epoch: int
+    since: float
 
 
 class TriggerRow(Value, frozen=True):

@@ -37,10 +37,10 @@ FROM submissions s JOIN runs r ON r.space = s.space AND r.run = s.run
 """
 FIND_SUBMISSION = SELECT_SUBMISSIONS + "WHERE s.space = ? AND s.run = ?"
 FIND_WAITING = """
-SELECT space, run, epoch FROM runs WHERE state = 'WAITING' AND place = 'server' ORDER BY started LIMIT ?
+SELECT space, run, epoch, started FROM runs WHERE state = 'WAITING' AND place = 'server' ORDER BY started LIMIT ?
 """
 FIND_ABANDONED = """
-SELECT space, run, epoch FROM runs WHERE state = 'RUNNING' AND place = 'server' AND lease < unixepoch('subsec')
+SELECT space, run, epoch, lease FROM runs WHERE state = 'RUNNING' AND place = 'server' AND lease < unixepoch('subsec')
 ORDER BY lease LIMIT ?
 """
 CLAIM_SUBMISSION = """
@@ -99,6 +99,12 @@ FILTERS = {
     "until": "t.created < :until",
     "before": "(t.created, t.run) < (:created, :run)",
 }
+
+
+COUNT_GOING_ON = """
+SELECT 'WAITING', count(*), min(started) FROM runs WHERE state = 'WAITING'
+UNION ALL SELECT 'RUNNING', count(*), min(started) FROM runs WHERE state = 'RUNNING'
+"""
 
 
 class Submissions:
@@ -160,6 +166,11 @@ class Submissions:
             del values["before"]
             values["created"], values["run"] = before
         return [_row(row) for row in self._database.read(_listing(frozenset(wanted)), values)]
+
+    def going_on(self) -> dict[State, tuple[int, float | None]]:
+        """Count the runs that have not ended, by state, and tell when the first of each was asked for or begun."""
+        rows = self._database.read(COUNT_GOING_ON)
+        return {State(state): (int(count), since) for state, count, since in rows}
 
     def holder_url(self, space: str, run: str) -> str | None:
         """Tell where the server is that holds a run; None if none does."""

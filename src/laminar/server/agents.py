@@ -16,6 +16,7 @@ from msgspec import structs
 from laminar.errors import AttemptError, StaleAttemptError
 from laminar.model.action import Ended, Failure, Manifest, Started
 from laminar.model.states import Outcome
+from laminar.server import logs
 from laminar.server.pools import Agent, Gone, Group, LeftOver, Pool
 from laminar.wire.agents import Key, Leave, Stop, Welcome
 from laminar.wire.specs import ResourcesSpec
@@ -81,6 +82,11 @@ class Agents:
         self._expected = self.launcher.left()
         self._until = time.monotonic() + RETURN
         self._watch.start()
+
+    def count(self) -> tuple[int, int]:
+        """Tell how many agents there are, and how many attempts they run."""
+        with self._lock:
+            return len(self._agents), sum(len(agent.live) for agent in self._agents.values())
 
     def count(self) -> tuple[int, int]:
         """Tell how many agents there are, and how many attempts they run."""

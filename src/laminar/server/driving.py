@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from laminar.model.action import Event, Ref
     from laminar.server.agents import Agents
     from laminar.server.lines import Lines
+    from laminar.server.metrics import Metrics
     from laminar.server.queues import Queues
     from laminar.server.slots import Slots
     from laminar.server.work import Choices
@@ -81,6 +82,7 @@ class Means(Value):
         url: Where the others reach it.
         most: Runs that it drives at a time.
         recovered: Runs that were driven before, of which so many are taken up in a second.
+        metrics: Count what happens.
     """
 
     database: Database
@@ -95,6 +97,7 @@ class Means(Value):
     url: str
     most: int
     recovered: int
+    metrics: Metrics
 
 
 class _Values:
@@ -160,8 +163,9 @@ class Run:
         try:
             state, error = self._drive(ledger, places)
             ledger.end(self.space, self.run, self.epoch, state, error)
+            self._tell(state)
         except StaleEpochError:
-            return
+            logs.event("a run was taken by another server", space=self.space, run=self.run, epoch=self.epoch)
         except LedgerError as error:
             logs.mistake("a run is left", error, space=self.space, run=self.run)
         except Exception as error:
@@ -170,6 +174,12 @@ class Run:
         finally:
             self._leave()
             places.close()
+
+    def _tell(self, state: State) -> None:
+        """Tell operators how it goes: one that was left is WAITING for the next server."""
+        if state.terminal:
+            self._means.metrics.ended(state.value)
+        logs.event("run", space=self.space, run=self.run, state=state.value, epoch=self.epoch)
 
     def _drive(self, ledger: Ledger, places: Places) -> tuple[State, str | None]:
         means = self._means
@@ -301,6 +311,10 @@ class Driving:
                 continue
             epoch = means.submissions.claim(*where, means.name, means.url, LEASE)
             if epoch is not None:
+                again = found.epoch > 0
+                if not again:
+                    means.metrics.taken(time.time() - found.since)
+                logs.event("recovery" if again else "claim", space=where[0], run=where[1], epoch=epoch)
                 self._begin(Run(means, *where, epoch))
 
     def _begin(self, run: Run) -> None:
@@ -322,8 +336,10 @@ class Driving:
         while not self._closing.wait(BEAT / 2):
             with self._lock:
                 driven = list(self._runs.items())
+            begun = time.monotonic()
             try:
                 held = means.submissions.extend(means.name, LEASE)
+                means.metrics.wrote(time.monotonic() - begun)
                 asked = means.submissions.requests(means.name)
                 means.queues.beat()
             except LedgerError as error:

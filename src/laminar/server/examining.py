@@ -52,7 +52,9 @@ def _postgres(url: str) -> Check:
         with psycopg.connect(url, connect_timeout=PATIENCE) as connection:
             version = connection.execute("SHOW server_version").fetchall()[0][0]
             there = connection.execute("SELECT to_regclass('components') IS NOT NULL").fetchall()[0][0]
-            found = dict(connection.execute("SELECT name, version FROM components").fetchall()) if there else {}
+            found: dict[str, int] = {}
+            if there:
+                found = dict(connection.execute("SELECT name, version FROM components").fetchall())
     except psycopg.Error as error:
         text = str(error).strip().partition("\n")[0]
         return problem("database", f"PostgreSQL does not answer: {text}", "Start it, or mend --database.")

@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from laminar.errors import LaminarError, ServerFailedError
 from laminar.server import logs, problems
+from laminar.wire.paths import API
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ SAFE = (
 ROUTE, CALLER = "laminar.route", "laminar.caller"
 #: Seconds and bytes for what is left of a body that nobody wanted: who sends it should read the answer.
 LEFT_SECONDS, LEFT_BYTES = 1.0, 4 * 1024 * 1024
+#: Routes of workers: their requests are logged only if they fail, or take so many seconds.
+WORK, SLOW = (f"{API}/agent/", f"{API}/attempt/", f"{API}/store/"), 2.0
+#: Those in which they wait for something.
+POLLED = (f"{API}/agent/orders", f"{API}/attempt/answers")
 
 
 class Surroundings:
@@ -77,6 +82,8 @@ class Surroundings:
         status = exchange.status or 499  # the caller left before there was an answer
         route = scope.get(ROUTE, "")
         self._services.metrics.answered(scope["method"] if route else "none", route or "none", status, seconds)
+        if status < 400 and _is_work(route, seconds):
+            return
         logs.event(
             "request",
             request=exchange.id,
@@ -87,6 +94,11 @@ class Surroundings:
             caller=scope.get(CALLER, ""),
             address=(scope.get("client") or ("", 0))[0],
         )
+
+
+def _is_work(route: str, seconds: float) -> bool:
+    """Tell whether a request that went well is one of the many that workers make, and is as fast as it should be."""
+    return route.startswith(WORK) and (seconds < SLOW or route in POLLED)
 
 
 class Exchange:

@@ -11,7 +11,7 @@ BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 60.0)
 
 
 class Metrics:
-    """The counters of one server; others can be added to ``registry``."""
+    """The counters of one server; others can be added to ``registry``. No label has a value that a caller makes up."""
 
     def __init__(self) -> None:
         """Begin to count."""
@@ -27,6 +27,34 @@ class Metrics:
             buckets=BUCKETS,
             registry=self.registry,
         )
+
+        self._claims = prometheus_client.Histogram(
+            "laminar_claim_seconds",
+            "Seconds that a run waited until a server took it.",
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._beats = prometheus_client.Histogram(
+            "laminar_database_seconds",
+            "Seconds that a transaction took which says that the server lives.",
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._ends = prometheus_client.Counter(
+            "laminar_runs_ended", "Runs that ended here.", ("state",), registry=self.registry
+        )
+
+    def taken(self, seconds: float) -> None:
+        """Count a run that was taken for the first time, after so many seconds."""
+        self._claims.observe(max(seconds, 0.0))
+
+    def wrote(self, seconds: float) -> None:
+        """Count a transaction, and the seconds that it took."""
+        self._beats.observe(seconds)
+
+    def ended(self, state: str) -> None:
+        """Count a run that has ended in some state."""
+        self._ends.labels(state).inc()
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request; names that strangers make up are not among the labels, lest they fill the memory."""

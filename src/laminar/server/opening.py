@@ -17,6 +17,7 @@ from laminar.server import bridge, keys, runs, signing
 from laminar.server.agents import Agents
 from laminar.server.driving import Driving, Means
 from laminar.server.engine import Engine
+from laminar.server.gauges import Gauges
 from laminar.server.identity import Role
 from laminar.server.launchers.contract import name_of
 from laminar.server.launchers.process import Processes
@@ -72,7 +73,9 @@ def opened(settings: Settings, address: str) -> Iterator[Services]:
     store = open_store(settings.store_url, signer)
     store.prepare()
     with contextlib.closing(open_database(settings.database_url)) as database:
-        engine = _engine(settings, address, state, signer, store, database)
+        metrics = Metrics()
+        engine = _engine(settings, address, state, signer, store, database, metrics)
+        metrics.registry.register(Gauges(engine))
         engine.catalog.add_project(PROJECT)
         services = Services(
             settings=settings,
@@ -80,7 +83,7 @@ def opened(settings: Settings, address: str) -> Iterator[Services]:
             store=store,
             engine=engine,
             tokens=Tokens(TokenTable(database)),
-            metrics=Metrics(),
+            metrics=metrics,
             stopping=Stopping(),
             lives=lambda identity: _lives(engine, identity),
             unwell=engine.driving.trouble,
@@ -103,7 +106,15 @@ def _lives(engine: Engine, identity: Identity) -> bool:
     return identity.role is Role.AGENT or engine.lines.key(identity.claims) is not None
 
 
-def _engine(settings: Settings, address: str, state: str, signer: Signer, store: Store, database: Database) -> Engine:
+def _engine(
+    settings: Settings,
+    address: str,
+    state: str,
+    signer: Signer,
+    store: Store,
+    database: Database,
+    metrics: Metrics,
+) -> Engine:
     submissions = Submissions(database)
     agents = Agents(_launcher(settings, address, state), signer)
     lines = Lines(signer)
@@ -131,6 +142,7 @@ def _engine(settings: Settings, address: str, state: str, signer: Signer, store:
         url=settings.url or address,
         most=RUNS,
         recovered=RECOVERED,
+        metrics=metrics,
     )
     driving, catalog = Driving(means), Catalog(database)
 

@@ -25,7 +25,8 @@ async def health(asked: Asked) -> Response:
 
 async def counted(asked: Asked) -> Response:
     """Give what is counted."""
-    return Response(asked.services.metrics.text(), media_type=metrics.MEDIA)
+    text = await to_thread.run_sync(asked.services.metrics.text)
+    return Response(text, media_type=metrics.MEDIA)
 
 
 async def description(asked: Asked) -> Response:
