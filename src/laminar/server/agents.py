@@ -88,11 +88,6 @@ class Agents:
         with self._lock:
             return len(self._agents), sum(len(agent.live) for agent in self._agents.values())
 
-    def count(self) -> tuple[int, int]:
-        """Tell how many agents there are, and how many attempts they run."""
-        with self._lock:
-            return len(self._agents), sum(len(agent.live) for agent in self._agents.values())
-
     def settled(self) -> bool:
         """Tell whether all agents of a server before have come back, or never will: what they run is known."""
         return not self._expected
