@@ -14,6 +14,7 @@ from typing import Any
 import faces
 
 from laminar.client.http import Client
+from laminar.server.services import Services
 from laminar.wire.queues import LimitRequest, QueuePage, QueueRequest, QueueView
 from laminar.wire.runs import ActionPage, RunRequest, RunView, StopRequest
 from laminar.wire.triggers import FiringPage, TriggerPage, TriggerView
@@ -58,8 +59,9 @@ def holds(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
 class Jobs:
     """A server, and what is done with it."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, parts: Services) -> None:
         self.url = url
+        self.parts = parts
         self.folder = folder
         self.client = Client(url)
 
@@ -142,10 +144,11 @@ class Jobs:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, **settings: Any) -> Iterator[Jobs]:
+def serving(folder: Path, state: str = "state", **settings: Any) -> Iterator[Jobs]:
     """Run a whole server; its tasks have all ended when it has."""
-    with faces.whole(folder / "state", **settings) as face:
-        jobs = Jobs(f"http://127.0.0.1:{face.port}", folder)
+    settings.setdefault("store", str(folder / "store"))
+    with faces.whole(folder / state, **settings) as face:
+        jobs = Jobs(f"http://127.0.0.1:{face.port}", folder, face.services)
         try:
             yield jobs
         finally:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jobs
 import pytest
 from jobs import Jobs
 
+from laminar.server import opening
+from laminar.server.launchers.contract import Launcher
+from laminar.server.pools import Gone, Handle, Pool
+from laminar.wire.specs import EntitySpec
+
+SPACE = "default/development"
+#: Seconds in which a reason must be named; a run takes up to one more until it is taken up.
 SOON = 2.0
 TASKS = '''
 @env.task
@@ -139,3 +146,96 @@ def test_a_call_into_a_queue_that_is_not_there_is_refused(served: Jobs) -> None:
     served.run("jobs.moved", "moved", name="x")
     assert served.ended("moved") == ["FAILED"]
     assert "There is no queue 'tpu' in default/development." in (served.view("moved").error or "")
+
+
+# What is not about slots
+
+
+class Slow(Launcher):
+    """Starts workers that never come up."""
+
+    def __init__(self, inner: Launcher) -> None:
+        self._inner = inner
+        self.handle = Never()
+
+    def pool(self, space: str, bundle: str, entity: EntitySpec, memory: float | None, single: str) -> Pool:
+        return self._inner.pool(space, bundle, entity, memory, single).replace(
+            image="registry/image:1", agents=1, each=1
+        )
+
+    def launch(self, id: str, token: str, pool: Pool, gone: Callable[[Gone], None]) -> Handle:  # noqa: A002
+        return self.handle
+
+    def left(self) -> set[str]:
+        return set()
+
+    def find(self, id: str, gone: Callable[[Gone], None]) -> Handle | None:  # noqa: A002
+        return None
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class Never(Handle):
+    """A worker that has no image yet."""
+
+    ready = False
+
+    def stop(self) -> None:
+        """Do nothing: there is nothing."""
+
+    def leaves(self) -> None:
+        """Do nothing, as above."""
+
+
+def test_an_action_that_has_its_slot_says_what_its_worker_waits_for(tmp_path: Path) -> None:
+    with jobs.serving(tmp_path, concurrency=4) as served:
+        assert served.deploy(TASKS.format(folder=str(tmp_path)).replace("@gpu", "@env")).returncode == 0
+        agents = served.parts.engine.agents
+        agents.launcher = slow = Slow(agents.launcher)
+        served.run("jobs.hold", "first", name="first")
+        assert served.waits("first", "jobs.hold", "waits for the image registry/image:1", SOON + 1)
+        slow.handle.ready = True
+        assert served.waits("first", "jobs.hold", "waits for its worker to come up", SOON)
+        served.run("jobs.hold", "second", name="second")
+        assert served.waits("second", "jobs.hold", "waits for room in a worker", SOON + 1)
+        for name in ("first", "second"):
+            served.stop(name)
+
+
+def test_a_run_says_that_it_waits_for_a_server_or_for_another_than_the_one_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "RUNS", 1)
+    with jobs.serving(tmp_path) as served:
+        assert served.deploy(TASKS.format(folder=str(tmp_path)).replace("@gpu", "@env")).returncode == 0
+        served.run("jobs.hold", "first", name="first")
+        assert begun(served, "first")
+        assert served.view("first").reason is None
+        served.run("jobs.hold", "second", name="second")
+        text = "waits for a server to take it up: this one drives 1, as many as it may"
+        assert served.view("second").reason == text
+        submissions = served.parts.engine.submissions
+        assert submissions.claim(SPACE, "second", "gone", "http://127.0.0.1:9", -1.0) is not None
+        gone = "waits for a server to go on with it: the one that drove it is gone"
+        assert served.view("second").reason == gone
+        served.go()
+        assert served.ended("first", "second") == ["SUCCEEDED", "SUCCEEDED"]
+
+
+def test_servers_that_share_a_database_give_the_same_reasons(postgres: str, tmp_path: Path) -> None:
+    with jobs.serving(tmp_path, database=postgres) as one, jobs.serving(tmp_path, "other", database=postgres) as two:
+        one.put_queue("gpu", 1)
+        assert one.deploy(TASKS.format(folder=str(tmp_path)), "env", "gpu").returncode == 0
+        one.run("gpus.on_gpu", "first", name="first")
+        assert begun(one, "first")
+        for name in ("second", "third"):
+            two.run("gpus.on_gpu", name, name=name)
+        for served in (one, two):
+            for name in ("second", "third"):
+                text = "waits for a slot of queue gpu: 1 of 1 is held by run first"
+                assert served.waits(name, "gpus.on_gpu", text), served.reasons(name)
+        one.go()
+        assert one.ended("first", "second", "third") == ["SUCCEEDED"] * 3
+        words = [line.split()[0] for line in one.journal()]
+        assert words == ["begin", "end"] * 3

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 #: How many holders of slots, or tasks, are named in a sentence.
 NAMED = 3
-#: How sentences begin that an engine has left of an action that waits, such as that for its retry.
-WAITS = "waits "
+#: What the engine says of an action that waits for its next try.
+AGAIN = " to try again"
 
 
 def of_run(engine: Engine, row: SubmissionRow) -> str | None:
@@ -63,7 +63,7 @@ class _Look:
         if row.state is not State.WAITING:
             return row.reason
         if self._driven is None:
-            return row.reason if (row.reason or "").startswith(WAITS) else self._elsewhere(row)
+            return row.reason if AGAIN in (row.reason or "") else self._elsewhere(row)
         lane = self._slots.get(key)
         return row.reason if lane is None else self._slot(lane)
 
