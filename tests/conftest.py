@@ -11,6 +11,7 @@ import pytest
 import engines
 import moto_process
 import postgres as postgres_cluster
+import served
 
 
 @pytest.fixture(scope="session")
@@ -142,3 +143,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
             return nodeid.rpartition("::")[0] if "/test_parity.py::Test" in nodeid.partition("[")[0] else nodeid
 
     return Sharing(config, log)
+
+
+@pytest.fixture(scope="session")
+def server_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a server of this session's own, which runs tasks in processes."""
+    with served.serving(tmp_path_factory.mktemp("server")) as address:
+        yield address

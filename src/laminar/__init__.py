@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from laminar import remote as remote
     from laminar.errors import NonRecoverableError as NonRecoverableError
     from laminar.flows.accessor import Accessor as Accessor
     from laminar.flows.execution import Execution as Execution
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
     from laminar.tasks.files import Dir as Dir
     from laminar.tasks.files import File as File
     from laminar.tasks.group import group as group
+    from laminar.tasks.home import Action as Action
     from laminar.tasks.mapping import map as map  # noqa: A004 - the field's word
-    from laminar.tasks.run import Action as Action
     from laminar.tasks.run import Run as Run
     from laminar.tasks.running import resume as resume
     from laminar.tasks.running import run as run
@@ -53,7 +54,7 @@ __version__ = VERSION
 
 _HOMES = {
     "Accessor": "laminar.flows.accessor",
-    "Action": "laminar.tasks.run",
+    "Action": "laminar.tasks.home",
     "Backoff": "laminar.model.policies",
     "Cache": "laminar.model.policies",
     "Cron": "laminar.model.triggers",
@@ -126,6 +127,7 @@ __all__ = [
     "init",
     "init_from_config",
     "map",
+    "remote",
     "resume",
     "run",
     "trace",
@@ -133,13 +135,17 @@ __all__ = [
 ]
 
 
+#: Rooms that are reached without being imported by name.
+_ROOMS = ("remote",)
+
+
 def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
-    if home is None:
+    if home is None and name not in _ROOMS:
         raise AttributeError(f"module 'laminar' has no attribute {name!r}")
     from importlib import import_module  # front doors are loaded by name, so that importing laminar costs nothing
 
-    value = getattr(import_module(home), name)
+    value = import_module(f"laminar.{name}") if home is None else getattr(import_module(home), name)
     globals()[name] = value
     return value
 

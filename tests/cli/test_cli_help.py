@@ -9,7 +9,7 @@ from laminar import __version__
 USAGE = {
     "": "laminar [OPTIONS] COMMAND [ARGS]...",
     "run": "laminar run [OPTIONS] FILE NAME [--INPUT VALUE]...",
-    "resume": "laminar resume [OPTIONS] FILE ID [-- ARGUMENTS]...",
+    "resume": "laminar resume [OPTIONS] [FILE] ID [-- ARGUMENTS]...",
     "graph": "laminar graph [OPTIONS] FILE FLOW",
     "get": "laminar get [OPTIONS] COMMAND [ARGS]...",
     "get runs": "laminar get runs [OPTIONS]",

@@ -7,7 +7,7 @@ import time
 import click
 
 from laminar.cli import answers, endings, options
-from laminar.cli.view import ledger_of
+from laminar.cli.view import asked, ledger_of
 from laminar.model.value import Value
 
 TYPE_CHECKING = False
@@ -33,14 +33,20 @@ GLANCE = 0.1
     metavar="SECONDS",
     help="How long to wait for its end.",
 )
+@options.server
 @options.output
 @options.root
 @options.common
-def abort(run: str, reason: str, timeout: float, output: str, root: str) -> int:
+def abort(run: str, reason: str, timeout: float, output: str, root: str, **where: Any) -> int:
     """Stop the run ID: its scheduler is asked to stop what runs, and to start nothing more.
 
     A run whose scheduler has died is marked as cancelled. An aborted run can be resumed. ID may be abbreviated.
     """
+    client = asked(root, **where)
+    if client is not None:
+        from laminar.cli import following  # loads what asks a server
+
+        return following.abort(client, run, reason, timeout, output)
     ledger = ledger_of(root)
     parts = ledger.runs_of(run)
     parts = [part for part in parts if not part.state.terminal] or parts[-1:]

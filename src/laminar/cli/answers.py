@@ -6,17 +6,19 @@ import contextlib
 import json
 import shutil
 import sys
-import time
 
 import click
 
 from laminar.cli import options
 from laminar.console import tables, words
+from laminar.console.words import clock, took
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
+
+__all__ = ["aside", "as_json", "clock", "complain", "line", "remark", "table", "took"]
 
 
 def aside(output: str) -> contextlib.AbstractContextManager[object]:
@@ -52,13 +54,3 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for text in tables.laid_out(headers, rows):
         click.echo(text if room is None or len(text) <= room else f"{text[: room - 1]}…")
-
-
-def clock(moment: float | None) -> str:
-    """Say when something was."""
-    return "" if moment is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
-
-
-def took(seconds: float | None) -> str:
-    """Say how long something took."""
-    return "" if seconds is None else words.duration(seconds)

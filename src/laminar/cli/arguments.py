@@ -70,6 +70,17 @@ def asks_for_help(words: list[str]) -> bool:
     return any(word in HELP for word in own)
 
 
+def value(words: list[str], option: str) -> str | None:
+    """Find the value of an option of laminar's own; None if it is not given."""
+    own = words[: words.index("--")] if "--" in words else words
+    found = None
+    for place, word in enumerate(own):
+        name, equals, text = word.partition("=")
+        if name == option:
+            found = text if equals else next(iter(own[place + 1 :]), None)
+    return found
+
+
 def pair(word: str, left: list[str]) -> tuple[str, str]:
     """Take a parameter's name and value from the command line.
 

@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
-    from laminar.cli.view import Look
+    from laminar.console.records import Records, Seen
     from laminar.ledger.rows import ActionRow, RunRow
-    from laminar.ledger.sql import Ledger
 
 #: Calls of one task side by side that a tree shows each for itself.
 SIDE_BY_SIDE = 5
@@ -31,7 +30,7 @@ def is_cached(row: ActionRow) -> bool:
     return row.reason is not None and row.reason.startswith("cache: hit")
 
 
-def full_name(ledger: Ledger, run: RunRow, task: str) -> str:
+def full_name(ledger: Records, run: RunRow, task: str) -> str:
     """Complete the name of a task of a run, which may be that of its function alone.
 
     Raises:
@@ -47,7 +46,7 @@ def full_name(ledger: Ledger, run: RunRow, task: str) -> str:
     raise FlowError(f"Run {run.run} has called no task {task!r}.{nearest(task, names)}")
 
 
-def find(ledger: Ledger, run: RunRow, which: str) -> list[ActionRow]:
+def find(ledger: Records, run: RunRow, which: str) -> list[ActionRow]:
     """Find calls by an action's name, an unambiguous beginning of it, or by a task.
 
     Raises:
@@ -72,7 +71,7 @@ def find(ledger: Ledger, run: RunRow, which: str) -> list[ActionRow]:
 # By task
 
 
-def plain_tasks(look: Look, ledger: Ledger) -> list[dict[str, Any]]:
+def plain_tasks(look: Seen, ledger: Records) -> list[dict[str, Any]]:
     """Count the calls of each task."""
     run = look.run
     reasons = _reasons(look, ledger)
@@ -94,7 +93,7 @@ def plain_tasks(look: Look, ledger: Ledger) -> list[dict[str, Any]]:
     ]
 
 
-def _reasons(look: Look, ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
+def _reasons(look: Seen, ledger: Records) -> dict[str, list[dict[str, Any]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for state in (State.WAITING, State.FAILED) if look.held else (State.FAILED,):
         for row in ledger.call_reasons(look.run.space, look.run.run, state):
@@ -103,7 +102,7 @@ def _reasons(look: Look, ledger: Ledger) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def show_tasks(look: Look, ledger: Ledger) -> None:
+def show_tasks(look: Seen, ledger: Records) -> None:
     """Answer with a line for each task."""
     columns = ("calls", "done", "cached", "running", "failed", "cancelled")
     rows = []
@@ -145,14 +144,14 @@ class Wanted(Value, frozen=True):
     offset: int = 0
 
 
-def listed(look: Look, ledger: Ledger, wanted: Wanted) -> list[ActionRow]:
+def listed(look: Seen, ledger: Records, wanted: Wanted) -> list[ActionRow]:
     """List calls."""
     run = look.run
     task = None if wanted.task is None else full_name(ledger, run, wanted.task)
     return ledger.calls(run.space, run.run, wanted.limit, wanted.offset, task=task, state=wanted.state)
 
 
-def plain_call(look: Look, row: ActionRow) -> dict[str, Any]:
+def plain_call(look: Seen, row: ActionRow) -> dict[str, Any]:
     """Give what JSON says of a call."""
     return {
         "action": row.name,
@@ -170,12 +169,12 @@ def plain_call(look: Look, row: ActionRow) -> dict[str, Any]:
     }
 
 
-def _state(look: Look, row: ActionRow) -> str:
+def _state(look: Seen, row: ActionRow) -> str:
     """Name the state of a call; in a run that nobody drives nothing waits or runs."""
     return row.state.value if row.state.terminal or look.held else State.CANCELLED.value
 
 
-def show_calls(look: Look, rows: Sequence[ActionRow], wanted: Wanted) -> None:
+def show_calls(look: Seen, rows: Sequence[ActionRow], wanted: Wanted) -> None:
     """Answer with a line for each call."""
     table = [
         [
@@ -220,7 +219,7 @@ def _drawn(nodes: Sequence[Node], indent: str) -> Iterator[str]:
 class Tree:
     """The calls of a run below those that have called them."""
 
-    def __init__(self, look: Look, rows: Iterable[ActionRow], depth: int) -> None:
+    def __init__(self, look: Seen, rows: Iterable[ActionRow], depth: int) -> None:
         """Arrange calls.
 
         Args:

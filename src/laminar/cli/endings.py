@@ -20,6 +20,8 @@ from laminar.errors import (
     RunExistsError,
     SecretError,
     TaskError,
+    UnknownEntityError,
+    UnknownProjectError,
     UnknownRunError,
 )
 from laminar.model.tracebacks import passed_users_code, users_traceback
@@ -37,6 +39,8 @@ MISUSES = (
     SecretError,
     CodeLoadError,
     UnknownRunError,
+    UnknownProjectError,
+    UnknownEntityError,
     RunExistsError,
     LedgerError,
 )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from laminar.errors import TaskInputError, nearest
 from laminar.tasks.kinds.contract import Mismatch, shown
+from laminar.tasks.kinds.described import Described
 from laminar.tasks.kinds.scalars import Bool
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from laminar.cli.code import AnyTask
     from laminar.tasks.interface import Parameter
     from laminar.tasks.kinds import Kind
 
@@ -24,19 +24,17 @@ class Inputs:
         values: The inputs, by the names of the parameters.
     """
 
-    def __init__(self, task: AnyTask, takes: Mapping[str, bool]) -> None:
+    def __init__(self, task: str, parameters: Iterable[Parameter], takes: Mapping[str, bool]) -> None:
         """Make options of the parameters.
 
         Args:
-            task: The task.
+            task: Full name of the task.
+            parameters: What it takes.
             takes: Laminar's own options, and whether each takes a value.
-
-        Raises:
-            TaskError: An annotation cannot be resolved.
         """
         self._task = task
         self._takes = takes
-        self._parameters = {parameter.name: parameter for parameter in task.interface.parameters}
+        self._parameters = {parameter.name: parameter for parameter in parameters}
         self.own: list[str] = []
         self.values: dict[str, Any] = {}
 
@@ -111,7 +109,7 @@ class Inputs:
             self.own.append(left.pop(0))
 
     def _error(self, text: str, *, verb: bool = False) -> TaskInputError:
-        return TaskInputError(f"Task {self._task.name}{' ' if verb else ': '}{text}")
+        return TaskInputError(f"Task {self._task}{' ' if verb else ': '}{text}")
 
 
 def option(parameter: Parameter) -> str:
@@ -121,15 +119,17 @@ def option(parameter: Parameter) -> str:
 
 def is_flag(kind: Kind) -> bool:
     """Tell whether values of a kind are given by the option alone: true or false, or those and None."""
+    if isinstance(kind, Described):
+        return kind.flag
     members = getattr(kind, "members", (kind,))
     return any(isinstance(member, Bool) for member in members) and all(
         isinstance(member, Bool) or member.metavar == "null" for member in members
     )
 
 
-def described(task: AnyTask) -> list[tuple[str, str]]:
+def described(parameters: Iterable[Parameter]) -> list[tuple[str, str]]:
     """Describe the options of a task: what to write, and what that means."""
-    return [(_usage(parameter), _meaning(parameter)) for parameter in task.interface.parameters]
+    return [(_usage(parameter), _meaning(parameter)) for parameter in parameters]
 
 
 def _usage(parameter: Parameter) -> str:

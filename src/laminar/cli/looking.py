@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from laminar.cli import answers, options
-from laminar.cli.view import DIED, Look, ledger_of, noted
+from laminar.cli.view import DIED, opened
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from laminar.ledger.rows import RunRow
+    from laminar.cli.view import Look
     from laminar.ledger.sql import Ledger
 
 #: States that a call of a task may be in.
@@ -27,13 +27,15 @@ def get() -> None:
 @get.command("runs")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="How many, the newest first.")
 @click.option("--label", multiple=True, callback=options.pairs, metavar="K=V", help="Only runs that bear this label.")
+@click.option("--status", type=click.Choice(STATES, case_sensitive=False), help="Only runs in this state.")
+@click.option("--of", metavar="NAME", help="Only runs of this task or flow.")
+@options.server
 @options.output
 @options.root
 @options.common
-def runs(limit: int, label: dict[str, str], output: str, root: str) -> None:
+def runs(limit: int, label: dict[str, str], status: str | None, of: str | None, output: str, **where: Any) -> None:
     """List runs, the newest first."""
-    ledger = ledger_of(root)
-    found = [Look(run) for run in (_labelled(ledger, root, label, limit) if label else ledger.runs(limit))]
+    found = opened(**where).runs(limit, label, None if status is None else status.upper(), of)
     if output == options.JSON:
         answers.as_json([look.plain() for look in found])
         return
@@ -51,17 +53,6 @@ def runs(limit: int, label: dict[str, str], output: str, root: str) -> None:
     answers.table(["RUN", "TASK OR FLOW", "STATE", "STARTED", "TOOK", "ERROR"], rows)
 
 
-def _labelled(ledger: Ledger, root: str, labels: dict[str, str], limit: int) -> list[RunRow]:
-    """List the newest runs of tasks that bear some labels."""
-    found: list[RunRow] = []
-    for run in ledger.runs(-1):
-        if len(found) == limit:
-            break
-        if options.of_task(run.space) and labels.items() <= (noted(root, run)["labels"] or {}).items():
-            found.append(run)
-    return found
-
-
 @get.command("run", short_help="Show a run, and its calls or its layers.")
 @click.argument("run", metavar="ID")
 @click.option("--tree", is_flag=True, help="Of a task: draw its calls below those that have made them.")
@@ -71,21 +62,34 @@ def _labelled(ledger: Ledger, root: str, labels: dict[str, str], limit: int) -> 
 @click.option("--status", type=click.Choice(STATES, case_sensitive=False), help="List the calls in one state.")
 @click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True, help="Calls to list.")
 @click.option("--offset", type=click.IntRange(min=0), default=0, show_default=True, help="Calls to pass over.")
+@options.server
 @options.output
 @options.root
 @options.common
 @click.pass_context
-def one(context: click.Context, /, run: str, output: str, root: str, **view: Any) -> None:
+def one(
+    context: click.Context,
+    /,
+    run: str,
+    output: str,
+    root: str,
+    endpoint: str | None,
+    project: str | None,
+    domain: str | None,
+    local: bool,
+    **view: Any,
+) -> None:
     """Show the run ID.
 
     Of a run of a task: how many calls there are of each task, what waits and why, and what failed; with --tree who has
     called whom, with --actions every call. Of a run of flows: the layers, their splits, how long they took, what waits
     and why, and what failed. ID may be abbreviated. A chain of flows has one part for each flow.
     """
-    ledger = ledger_of(root)
-    found = [Look(part) for part in ledger.runs_of(run)]
-    if options.of_task(found[0].run.space):
-        _task(found[0], ledger, output, noted(root, found[0].run), **view)
+    place = opened(root=root, endpoint=endpoint, project=project, domain=domain, local=local)
+    found = place.parts(run)
+    ledger = place.records
+    if place.has_calls(found[0]):
+        _task(found[0], ledger, output, place.noted(found[0]), **view)
         return
     options.refuse(context, ("tree", "depth", "actions", "task", "status", "limit", "offset"), "tasks", "run", "a flow")
     if output == options.JSON:
@@ -107,8 +111,8 @@ def _plain_calls(look: Look, ledger: Ledger) -> dict[str, Any]:
 
 
 def _task(
-    look: Look,
-    ledger: Ledger,
+    look: Any,
+    ledger: Any,
     output: str,
     said: dict[str, Any],
     *,
@@ -147,7 +151,7 @@ def _task(
         calls.show_tasks(look, ledger)
 
 
-def _head(look: Look) -> None:
+def _head(look: Any) -> None:
     """Say how a run goes as a whole."""
     run = look.run
     took = answers.took(look.seconds(run.started, run.ended))

@@ -13,12 +13,13 @@ import click
 from laminar.cli import endings, options
 from laminar.cli.aborting import abort
 from laminar.cli.building import build
+from laminar.cli.catalog import create, deployments, flows, projects, tasks
 from laminar.cli.deploying import deploy
 from laminar.cli.explaining import why
 from laminar.cli.looking import get
 from laminar.cli.printed import logs
 from laminar.cli.queues import queue, queues
-from laminar.cli.resuming import resume
+from laminar.cli.resuming import rerun, resume
 from laminar.cli.running import graph, run
 from laminar.cli.serving import serve
 from laminar.cli.tokens import token
@@ -34,9 +35,9 @@ def program() -> None:
     """
 
 
-for command in (run, resume, get, why, logs, abort, graph, build, deploy, serve, token, trigger, queue):
+for command in (run, resume, rerun, create, get, why, logs, abort, graph, build, deploy, serve, token, trigger, queue):
     program.add_command(command)
-for command in (triggers, firings, queues):
+for command in (tasks, flows, deployments, projects, triggers, firings, queues):
     get.add_command(command)
 
 

@@ -87,6 +87,19 @@ def pairs(context: click.Context, option: click.Parameter, given: tuple[str, ...
     return found
 
 
+def server(command: CommandT) -> CommandT:
+    """Add the options that say which server, and what of it; or that none is asked."""
+    options = (
+        click.option("--endpoint", metavar="URL", help="Address of a server, in place of the configured one."),
+        click.option("--project", metavar="P", help="The project on the server, in place of the configured one."),
+        click.option("--domain", metavar="D", help="The domain of it: development, staging or production."),
+        click.option("--local", is_flag=True, help="On this machine, also if a server is configured."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 run_id = click.argument("run", metavar="ID", callback=_id)
 state = click.option("--state", metavar="FOLDER", help="The server's folder.  [default: .laminar/server]")
 database = click.option(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from laminar.cli import answers, endings, options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
     from laminar.flows.execution import Execution
     from laminar.tasks.kinds import Kind
@@ -62,10 +63,7 @@ def answer_task(run: Run, output: str) -> None:
         run: The run, which has ended.
         output: The form of the answer.
     """
-    from laminar.tasks import registry  # loaded by then, but not for help texts
-    from laminar.tasks.task import Task
-
-    kind = registry.find(run.task, "__main__", Task).interface.result
+    kind = _kind(run.task)
     succeeded = run.status == "SUCCEEDED"
     result = run.result() if succeeded else None
     if output == options.JSON:
@@ -78,6 +76,17 @@ def answer_task(run: Run, output: str) -> None:
                 answers.line(line)
         else:
             answers.as_json(plain)
+
+
+def _kind(task: str) -> Kind:
+    """Tell what a task returns; anything, where its code is not here."""
+    from laminar.tasks import registry  # loaded by then, but not for help texts
+    from laminar.tasks.kinds import kind_of
+    from laminar.tasks.task import Task
+
+    if task not in registry.names():
+        return kind_of(Any)
+    return registry.find(task, "__main__", Task).interface.result
 
 
 def _outputs(kind: Kind, result: Any) -> list[Any]:

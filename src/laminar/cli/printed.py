@@ -11,7 +11,7 @@ from collections import Counter
 import click
 
 from laminar.cli import answers, options
-from laminar.cli.view import ledger_of
+from laminar.cli.view import asked, ledger_of
 from laminar.console import words
 from laminar.errors import FlowError, nearest
 
@@ -32,16 +32,23 @@ GLANCE = 0.2
 @options.run_id
 @click.argument("place", metavar="[ACTION|TASK|LAYER[/INDEX]]", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on until the run has ended.")
+@options.server
 @options.output
 @options.root
 @options.common
-def logs(run: str, place: str | None, follow: bool, output: str, root: str) -> None:
+def logs(run: str, place: str | None, follow: bool, output: str, root: str, **where: Any) -> None:
     """Show what the run ID has printed: all, or one task, one action, one layer, one split of a layer.
 
     Each line has in front what has printed it, and which try that was if not the first; one action or split alone is
     shown as it was printed. With --output json each line is an object. What a process has printed is there also if it
     was killed. ID may be abbreviated, and ACTION too.
     """
+    client = asked(root, **where)
+    if client is not None:
+        from laminar.cli import following  # loads what asks a server
+
+        following.logs(client, run, place, output, follow=follow)
+        return
     ledger = ledger_of(root)
     parts = ledger.runs_of(run)
     reader = _reader(ledger, parts, place, output)

@@ -8,12 +8,14 @@ import sys
 import click
 
 from laminar.cli import answers, code, endings, options, outcomes
+from laminar.cli.view import asked
 from laminar.errors import CodeLoadError, ExecutionError, FlowError, LaminarError, UnknownRunError, nearest
 from laminar.model.tracebacks import own_traceback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Any
 
     from laminar.flows.execution import Execution
     from laminar.flows.flow import Flow
@@ -21,20 +23,35 @@ if TYPE_CHECKING:
 
 
 @click.command("resume", short_help="Go on with a run where it stopped.")
-@click.argument("file")
-@click.argument("run", metavar="ID")
+@click.argument("file", metavar="[FILE]")
+@click.argument("run", metavar="ID", required=False)
 @click.argument("arguments", nargs=-1, metavar="[-- ARGUMENTS]...")
 @click.option("-m", "--module", is_flag=True, help="FILE is the name of a module, as python -m takes it.")
+@click.option("-f", "--follow", is_flag=True, help="Show states and output of a run on a server until its end.")
+@options.server
 @options.output
 @options.root
 @options.common
-def resume(file: str, run: str, arguments: tuple[str, ...], module: bool, output: str, root: str) -> int:
-    """Go on with the run ID of FILE, where it failed, was stopped, or its scheduler died.
+def resume(
+    file: str,
+    run: str | None,
+    arguments: tuple[str, ...],
+    module: bool,
+    follow: bool,
+    output: str,
+    root: str,
+    **where: Any,
+) -> int:
+    """Go on with the run ID, where it failed, was stopped, or its scheduler died.
+
+    A run on a server needs no FILE: the server has its code. One of this machine does.
 
     A run of flows: FILE is executed as `python FILE ARGUMENTS` would, but its calls of flows go on with that run. So
     chains of flows go on too. A run of a task: FILE is loaded for its definitions, and left where it comes to a run.
     What is finished is kept, what is missing runs. ID may be abbreviated.
     """
+    if run is None:
+        return _resume_served(file, output, follow=follow, root=root, **where)
     path = os.path.abspath(file) if module else code.path_of(file)
     found = _find(run, root)
     if found is not None and options.of_task(found.space):
@@ -48,6 +65,23 @@ def resume(file: str, run: str, arguments: tuple[str, ...], module: bool, output
     ours = [flow.execution for flow in made if flow.execution.id == wanted and flow.execution.status]
     outcomes.answer_flows(ours, output)
     return result
+
+
+def _resume_served(run: str, output: str, *, follow: bool, root: str, **where: Any) -> int:
+    """Go on with a run on a server.
+
+    Raises:
+        click.UsageError: None is configured.
+    """
+    client = asked(root, **where)
+    if client is None:
+        raise click.UsageError(
+            "Missing argument 'ID'. Write: laminar resume FILE ID. Without FILE, a server must have the run: "
+            "--endpoint URL, or a configuration that names one."
+        )
+    from laminar.cli import following  # loads what asks a server
+
+    return following.resume(client, run, output, follow=follow)
 
 
 def _find(run: str, root: str) -> RunRow | None:
@@ -145,3 +179,26 @@ def _unknown(flows: Iterable[Flow], run: str, file: str) -> LaminarError:
     if not flows:
         return FlowError(f"{file} defines no flow, so it has no run to go on with.")
     return UnknownRunError(f"No flow of {file} has a run {run!r}.{nearest(run, known)}")
+
+
+@click.command("rerun", short_help="Begin a run like another, on a server.")
+@options.run_id
+@click.option("-f", "--follow", is_flag=True, help="Show states and output until its end.")
+@options.server
+@options.output
+@options.root
+@options.common
+def rerun(run: str, follow: bool, output: str, root: str, **where: Any) -> int:
+    """Begin a run with the task or flow, the version, the inputs and the labels of the run ID, which a server has.
+
+    ID may be abbreviated.
+    """
+    client = asked(root, **where)
+    if client is None:
+        raise click.UsageError(
+            "Only a server keeps what a run was asked for with: --endpoint URL, or a configuration that names one. "
+            "On this machine, run it again: laminar run FILE NAME"
+        )
+    from laminar.cli import following  # loads what asks a server
+
+    return following.rerun(client, run, output, follow=follow)

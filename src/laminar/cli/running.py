@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from laminar.cli import answers, arguments, code, endings, options, outcomes
@@ -15,10 +17,16 @@ if TYPE_CHECKING:
 
     from laminar.cli.code import AnyTask
     from laminar.flows.flow import Flow
+    from laminar.tasks.choice import Choice
 
 #: Options that only one of the two kinds has, by click's names.
-OF_TASKS = ("env", "label", "overwrite_cache", "project", "domain")
+OF_TASKS = ("overwrite_cache",)
 OF_FLOWS = ("resume",)
+#: Options of flows that only servers have.
+OF_SERVERS = ("env", "label", "project", "domain", "copy_style")
+#: Words in place of FILE, for what is deployed.
+DEPLOYED_TASK, DEPLOYED_FLOW = "deployed-task", "deployed-flow"
+STYLES = ("loaded_modules", "all", "none")
 
 
 class RunCommand(click.Command):
@@ -40,6 +48,10 @@ class RunCommand(click.Command):
         if head.file is None or "--version" in head.own:
             return args
         wants_help = arguments.asks_for_help([*head.own, *head.rest])
+        if "--local" not in [*head.own, *head.rest]:
+            _configure(arguments.value(head.own, "--endpoint"))
+        if head.file in (DEPLOYED_TASK, DEPLOYED_FLOW):
+            return self._deployed(context, head, takes, wants_help=wants_help)
         module = code.load(head.file, head.name or "")
         context.meta["file"], context.meta["module"] = head.file, module
         if head.name is None and wants_help:
@@ -67,16 +79,43 @@ class RunCommand(click.Command):
     ) -> list[str]:
         """Keep the inputs, and give the words that are not among them."""
         if isinstance(chosen, type):
-            others = {name for option in self.get_params(context) if option.name in OF_TASKS for name in option.opts}
-            left = {name: takes_one for name, takes_one in takes.items() if name not in others}
-            own, context.meta["inputs"] = arguments.of_flow(rest, left)
-            return own
+            return self._parameters(context, takes, rest)
         from laminar.cli.inputs import Inputs  # loaded by then, but not for help texts
 
-        inputs = Inputs(chosen, takes)
+        inputs = Inputs(chosen.name, chosen.interface.parameters, takes)
         inputs.read(rest)
         context.meta["inputs"] = inputs.values
         return inputs.own
+
+    def _parameters(self, context: click.Context, takes: Mapping[str, bool], rest: list[str]) -> list[str]:
+        """Keep the parameters of a flow, and give the words that are not among them."""
+        others = {name for option in self.get_params(context) if option.name in OF_TASKS for name in option.opts}
+        left = {name: takes_one for name, takes_one in takes.items() if name not in others}
+        own, context.meta["inputs"] = arguments.of_flow(rest, left)
+        return own
+
+    def _deployed(
+        self, context: click.Context, head: arguments.Head, takes: Mapping[str, bool], *, wants_help: bool
+    ) -> list[str]:
+        """Find what is deployed under NAME, and read what follows as its interface on the server says."""
+        assert head.file is not None
+        if head.name is None:
+            if wants_help:
+                return ["--help"]
+            raise click.UsageError(f"Missing argument 'NAME'. Write: laminar run {head.file} NAME[:VERSION]")
+        from laminar.cli import deployed  # loads what asks a server, which help texts do not need
+
+        context.meta["file"], context.meta["name"] = head.file, head.name
+        where = {name: arguments.value([*head.own, *head.rest], f"--{name}") for name in ("project", "domain")}
+        find: Any = deployed.task if head.file == DEPLOYED_TASK else deployed.flow
+        context.meta["target"] = find(head.name, **where)
+        if wants_help:
+            return ["--help"]
+        if head.file == DEPLOYED_FLOW:
+            own = self._parameters(context, takes, head.rest)
+        else:
+            own, context.meta["inputs"] = deployed.inputs(context.meta["target"], takes, head.rest)
+        return [*head.own, head.file, head.name, *own]
 
     # Help
 
@@ -92,9 +131,10 @@ class RunCommand(click.Command):
     def format_help_text(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """Describe the task or the flow, or list those of the file."""
         module, chosen = context.meta.get("module"), context.meta.get("target")
-        if module is None:
+        if module is None and chosen is None:
             super().format_help_text(context, formatter)
         elif chosen is None:
+            assert module is not None
             _list(module, formatter)
         else:
             _describe(chosen, formatter)
@@ -120,14 +160,16 @@ def _list(module: ModuleType, formatter: click.HelpFormatter) -> None:
         formatter.write_text("The file defines no task and no flow.")
 
 
-def _describe(chosen: AnyTask | type[Flow], formatter: click.HelpFormatter) -> None:
+def _describe(chosen: Any, formatter: click.HelpFormatter) -> None:
     """Describe a task with its inputs, or a flow."""
     if isinstance(chosen, type):
         about, rows = _first_line(chosen.__doc__), []
+    elif "laminar.cli.deployed" in sys.modules:
+        about, rows = sys.modules["laminar.cli.deployed"].described(chosen)
     else:
         from laminar.cli.inputs import described  # loaded by then, but not for help texts
 
-        about, rows = chosen.interface.doc, described(chosen)
+        about, rows = chosen.interface.doc, described(chosen.interface.parameters)
     if about:
         formatter.write_paragraph()
         with formatter.indentation():
@@ -137,62 +179,90 @@ def _describe(chosen: AnyTask | type[Flow], formatter: click.HelpFormatter) -> N
             formatter.write_dl(rows)
 
 
+def _configure(endpoint: str | None) -> None:
+    """Configure this process by a file, before FILE is loaded, which may do so by itself."""
+    from laminar.runs import configuration  # 5 ms that help texts do not need
+
+    configuration.init_from_config(endpoint=endpoint)
+
+
 def _first_line(text: str | None) -> str:
     return (text or "").strip().partition("\n")[0]
 
 
-@click.command("run", cls=RunCommand, short_help="Run a task or a flow that a file defines.")
+@click.command("run", cls=RunCommand, short_help="Run a task or a flow, here or on a server.")
 @click.argument("file")
 @click.argument("name", metavar="NAME [--INPUT VALUE]...")
-@click.option("--local", is_flag=True, help="Run on this machine, also if a server is configured.")
 @click.option("--name", "--execution", "run_id", metavar="ID", help="Id of the run; a new one by default.")
-@click.option("--executor", metavar="NAME", help="Where it runs: thread, process or docker.")
+@click.option("--executor", metavar="NAME", help="Where it runs on this machine: thread, process or docker.")
 @click.option(
     "--root",
     "--datastore",
     "root",
     metavar="ROOT",
-    help="Where results lie: a folder; for flows also s3://…, gs://… or az://…",
+    help="Where results lie on this machine: a folder; for flows also s3://…, gs://… or az://…",
 )
-@click.option("-f", "--follow", is_flag=True, help="Show what is printed until the end. Runs here always do.")
+@click.option(
+    "-f", "--follow", is_flag=True, help="Show states and output until the end. Runs on this machine always do."
+)
 @click.option("--env", multiple=True, callback=options.pairs, metavar="K=V", help="Environment variable of every task.")
-@click.option("--label", multiple=True, callback=options.pairs, metavar="K=V", help="Label of a task's run.")
+@click.option("--label", multiple=True, callback=options.pairs, metavar="K=V", help="Label to find the run by.")
 @click.option("--overwrite-cache", is_flag=True, help="Make all results of tasks anew, and keep them.")
-@click.option("--project", metavar="P", help="The project that a task's run belongs to.")
-@click.option("--domain", metavar="D", help="The domain that a task's run belongs to.")
+@click.option("--copy-style", type=click.Choice(STYLES), help="Which files travel: the modules of the code by default.")
+@options.server
 @click.option(
     "--resume", is_flag=True, help="Go on with the newest run of a flow that is not finished, or with --name."
 )
 @options.output
 @options.common
 @click.pass_context
-def run(context: click.Context, /, output: str, resume: bool, **given: Any) -> int:
+def run(context: click.Context, /, **given: Any) -> int:
     """Run the task or the flow named NAME that FILE defines.
+
+    Where a server is configured, what is needed is deployed, and it runs there; else it runs on this machine.
 
     NAME is the variable that holds the task, its short name or its full name; or the name of a flow. What follows it
     are its inputs. `laminar run FILE --help` lists what the file defines, `laminar run FILE NAME --help` the inputs of
     a task. Laminar's own options stand before FILE, or behind NAME unless the task has an input of that name.
+
+    With deployed-task or deployed-flow in place of FILE, NAME[:VERSION] is what was deployed before.
 
     The inputs of a task are read as its types ask for. The parameters of a flow are read as JSON, or as text where they
     are no JSON. What FILE itself would run is not run; how it configures the flow holds.
 
     \b
     laminar run --local pipeline.py process --input_path data/raw --batch-size 100
+    laminar run pipeline.py process --input_path s3://data/raw --follow
+    laminar run deployed-task etl.process --input_path s3://data/raw
     laminar run train.py Train --epochs 3
     laminar run train.py Train --resume
     """
-    chosen = context.meta["target"]
-    if isinstance(chosen, type):
-        options.refuse(context, OF_TASKS, "tasks", context.meta["name"], "a flow")
-        return _run_flow(chosen, context.meta["inputs"], output, resume=resume, **given)
-    options.refuse(context, OF_FLOWS, "flows", context.meta["name"], "a task")
-    return _run_task(chosen, context.meta["inputs"], output, **given)
+    return _run(context, **given)
 
 
-def _run_task(
-    task: AnyTask,
-    inputs: Mapping[str, Any],
-    output: str,
+def _run(context: click.Context, **given: Any) -> int:
+    """Run what the words name, where the options say."""
+    chosen, name, inputs = context.meta["target"], context.meta["name"], context.meta["inputs"]
+    is_task = not isinstance(chosen, type) and context.meta["file"] != DEPLOYED_FLOW
+    options.refuse(context, *((OF_FLOWS, "flows", name, "a task") if is_task else (OF_TASKS, "tasks", name, "a flow")))
+    if context.meta["file"] == DEPLOYED_FLOW:
+        return _run_deployed_flow(chosen, inputs, **given)
+    if is_task:
+        return _run_task(chosen, inputs, **given)
+    if _is_served(local=given["local"]):
+        return _deploy_and_run(chosen, inputs, **given)
+    options.refuse(context, OF_SERVERS, "tasks, and for runs on a server", name, "a flow that runs here")
+    return _run_flow(chosen, inputs, **given)
+
+
+def _is_served(*, local: bool) -> bool:
+    """Tell whether a server is to be asked."""
+    from laminar.runs import configuration  # loaded by then, but not for help texts
+
+    return not local and configuration.current().endpoint is not None
+
+
+def _choice(
     *,
     local: bool,
     run_id: str | None,
@@ -203,38 +273,76 @@ def _run_task(
     overwrite_cache: bool,
     project: str | None,
     domain: str | None,
+    copy_style: str | None,
     **_: object,
-) -> int:
-    from laminar.runs import places  # 100 ms of all that runs need
-    from laminar.tasks.running import with_runcontext
+) -> Choice:
+    """Put together what the options say of a run."""
+    from laminar.tasks.choice import Choice  # loads what help texts do not need
 
-    if executor is not None:
-        places.executor(executor, f"--executor {executor}")
-    if root is not None and "://" in root:
-        raise FlowError(f"--root {root}: the runs of tasks lie in a folder. Name one.")
-    runner = with_runcontext(
+    return Choice(
         "local" if local else None,
         name=run_id,
         executor=executor,
         env_vars=env,
         labels=label,
         overwrite_cache=overwrite_cache,
+        copy_style=copy_style,
         project=project,
         domain=domain,
         root=root,
     )
+
+
+def _run_task(
+    task: Any,
+    inputs: Mapping[str, Any],
+    *,
+    output: str,
+    executor: str | None,
+    root: str | None,
+    follow: bool,
+    **given: Any,
+) -> int:
+    from laminar.runs import places  # 100 ms of all that runs need
+    from laminar.tasks.running import Runner
+
+    if executor is not None:
+        places.executor(executor, f"--executor {executor}")
+    if root is not None and "://" in root:
+        raise FlowError(f"--root {root}: the runs of tasks lie in a folder. Name one.")
+    runner = Runner(_choice(executor=executor, root=root, **given))
     with answers.aside(output):
         begun = runner.run(task, **inputs)
-        result = outcomes.carry_out(begun.result)
+        result = None if begun.home.served else outcomes.carry_out(begun.result)
+    if result is None:
+        from laminar.cli import following  # loads what asks a server
+
+        return following.answer(begun, output, follow=follow)
     outcomes.answer_task(begun, output)
     return result
+
+
+def _deploy_and_run(kind: type[Flow], parameters: Mapping[str, Any], *, resume: bool, **given: Any) -> int:
+    """Deploy a flow, and run it on the server."""
+    if resume:
+        raise click.UsageError("On a server, name the run to go on with: laminar resume ID")
+    from laminar.cli import deployed  # loads what asks a server
+
+    return _run_deployed_flow(deployed.deploy(kind, _choice(**given)), parameters, **{**given, **deployed.DONE})
+
+
+def _run_deployed_flow(flow: Any, parameters: Mapping[str, Any], *, output: str, follow: bool, **given: Any) -> int:
+    """Run a flow that is deployed."""
+    from laminar.cli import following  # loads what asks a server
+
+    return following.answer(flow.begin(_choice(**given), parameters), output, follow=follow)
 
 
 def _run_flow(
     kind: type[Flow],
     parameters: Mapping[str, Any],
-    output: str,
     *,
+    output: str,
     run_id: str | None,
     executor: str | None,
     root: str | None,

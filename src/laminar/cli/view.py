@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 
+import click
+
 from laminar.cli import options
+from laminar.cli.place import Place
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
+    from laminar.client.http import Client
     from laminar.ledger.rows import GroupRow, RunRow
     from laminar.ledger.sql import Ledger
 
@@ -37,6 +43,90 @@ def noted(root: str, run: RunRow) -> dict[str, Any]:
 
     found = Journal(LocalBlobs(root), run.run).noted()
     return {name: found.get(name) for name in ("labels", "version", "project", "domain")}
+
+
+class Local(Place):
+    """The runs of this machine.
+
+    Attributes:
+        root: Folder of the ledger.
+    """
+
+    def __init__(self, root: str) -> None:
+        """Open the ledger.
+
+        Raises:
+            LedgerError: There is none, or it cannot be read.
+        """
+        self.root = root
+        self.records = ledger_of(root)
+
+    def runs(self, limit: int, labels: Mapping[str, str], state: str | None, entity: str | None) -> list[Look]:
+        """List runs."""
+        some = labels or state or entity
+        found = (Look(run) for run in self.records.runs(-1 if some else limit))
+        return list(itertools.islice((look for look in found if self._fits(look, labels, state, entity)), limit))
+
+    def _fits(self, look: Look, labels: Mapping[str, str], state: str | None, entity: str | None) -> bool:
+        if state not in (None, look.state) or entity not in (None, look.run.space):
+            return False
+        if not labels:
+            return True
+        return options.of_task(look.run.space) and labels.items() <= (self.noted(look)["labels"] or {}).items()
+
+    def parts(self, run: str) -> list[Look]:
+        """Find a run."""
+        return [Look(part) for part in self.records.runs_of(run)]
+
+    def has_calls(self, look: Look) -> bool:
+        """Tell whether it is a run of a task."""
+        return options.of_task(look.run.space)
+
+    def noted(self, look: Look) -> dict[str, Any]:
+        """Give what was said of a run of a task when it was begun."""
+        return noted(self.root, look.run)
+
+
+def opened(*, root: str, endpoint: str | None, project: str | None, domain: str | None, local: bool) -> Place:
+    """Open the place that the options of a command name.
+
+    Raises:
+        ConfigurationError: The configuration makes no sense.
+        LedgerError: There is no ledger on this machine.
+    """
+    client = asked(root, endpoint, project, domain, local=local)
+    if client is None:
+        return Local(root)
+    from laminar.cli.served import Served  # 100 ms, and only for who has a server
+
+    return Served(client)
+
+
+def asked(
+    root: str,  # noqa: ARG001 - whether it was given is what counts
+    endpoint: str | None,
+    project: str | None,
+    domain: str | None,
+    *,
+    local: bool,
+) -> Client | None:
+    """Give what asks the server that the options or the configuration name; None for this machine.
+
+    Raises:
+        ConfigurationError: The configuration makes no sense.
+    """
+    from click.core import ParameterSource
+
+    if local or click.get_current_context().get_parameter_source("root") is ParameterSource.COMMANDLINE:
+        return None
+    from laminar.runs import configuration  # 5 ms that help texts do not need
+
+    chosen = configuration.init_from_config(project=project, domain=domain, endpoint=endpoint)
+    if chosen.endpoint is None:
+        return None
+    from laminar.runs import connecting  # 90 ms, and only for who has a server
+
+    return connecting.client(chosen)
 
 
 class Look:

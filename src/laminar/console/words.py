@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +29,16 @@ def clean(text: str) -> str:
     if "\x1b" in text:
         text = ESCAPES.sub("", text)
     return text.translate(CONTROLS)
+
+
+def clock(moment: float | None) -> str:
+    """Say when something was."""
+    return "" if moment is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+
+
+def took(seconds: float | None) -> str:
+    """Say how long something took; nothing, where that is not known."""
+    return "" if seconds is None else duration(seconds)
 
 
 def duration(seconds: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from laminar.wire.deployments import DeploymentPage, EntityPage, EntityView
+from laminar.wire.projects import ProjectPage, ProjectRequest, ProjectView
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,3 +85,26 @@ class Catalog:
             if after is None:
                 break
         return found
+
+
+def projects(client: Client) -> tuple[ProjectView, ...]:
+    """List the projects of a server."""
+    page: ProjectPage = client.call("GET", "/projects", returns=ProjectPage)
+    return page.items
+
+
+def add_project(client: Client, name: str, description: str = "") -> ProjectView:
+    """Make a project.
+
+    Args:
+        client: Asks the server.
+        name: Its name: letters in lower case, digits, ``-`` and ``_``.
+        description: What it is for.
+
+    Raises:
+        PermissionDeniedError: The role admin is needed.
+        RequestError: There is one of that name, or the name is none.
+    """
+    body = ProjectRequest(name=name, description=description)
+    view: ProjectView = client.call("POST", "/projects", body=body, returns=ProjectView)
+    return view

@@ -143,7 +143,11 @@ def init(
 
 
 def init_from_config(
-    path: str | os.PathLike[str] | None = None, *, project: str | None = None, domain: str | None = None
+    path: str | os.PathLike[str] | None = None,
+    *,
+    project: str | None = None,
+    domain: str | None = None,
+    endpoint: str | None = None,
 ) -> Configuration:
     """Configure this process by a file; environment variables come before it, and arguments before those.
 
@@ -153,6 +157,7 @@ def init_from_config(
             exists, the environment alone counts.
         project: The project, in place of the configured one.
         domain: The domain, in place of the configured one.
+        endpoint: Address of the server, in place of the configured one.
 
     Returns:
         What is configured now.
@@ -161,13 +166,12 @@ def init_from_config(
         ConfigurationError: There is no such file, or something in it is wrong: the message names file, line and key.
     """
     file = _find() if path is None else os.fspath(path)
+    given = {"task.project": project, "task.domain": domain, "server.endpoint": endpoint}
     if file is None:
-        return _install({}, None, {"task.project": project, "task.domain": domain})
+        return _install({}, None, given)
     from laminar.host.configuration_file import read  # the parser of YAML takes 30 ms
 
-    return _install(
-        read(file, KEYS, "laminar.init_from_config(path)"), file, {"task.project": project, "task.domain": domain}
-    )
+    return _install(read(file, KEYS, "laminar.init_from_config(path)"), file, given)
 
 
 def _find() -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 from urllib.parse import quote
 
 import msgspec
@@ -12,6 +14,7 @@ from laminar.wire.runs import (
     ActionView,
     AttemptPage,
     InputsView,
+    KeptPage,
     OutputPiece,
     ResultView,
     RunPage,
@@ -23,7 +26,7 @@ from laminar.wire.runs import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from laminar.client.http import Client
@@ -83,6 +86,13 @@ class ServerRuns:
             after = page.next
             if after is None:
                 return
+
+    def labelled(self, labels: Mapping[str, str], limit: int, **query: Any) -> Iterator[RunView]:
+        """Give runs that bear all of some labels, the newest first; at most so many."""
+        first = next((f"{key}={value}" for key, value in labels.items()), None)
+        most = limit if len(labels) < 2 else sys.maxsize
+        found = (one for one in self.all(most, label=first, **query) if labels.items() <= one.labels.items())
+        return itertools.islice(found, limit)
 
     def stop(self, run: str, reason: str) -> RunView:
         """Ask for the end of a run."""
@@ -144,6 +154,12 @@ class ServerRuns:
         path = self.path(run, f"/actions/{quote(action, safe='')}")
         view: ActionView = self.client.call("GET", path, returns=ActionView)
         return view
+
+    def kept(self, run: str, action: str) -> KeptPage:
+        """Give what an action has kept for later runs, and what was kept of its task before."""
+        path = self.path(run, f"/actions/{quote(action, safe='')}/kept")
+        page: KeptPage = self.client.call("GET", path, returns=KeptPage)
+        return page
 
     def attempts(self, run: str, action: str) -> AttemptPage:
         """List the attempts of an action."""

@@ -27,6 +27,8 @@ from laminar.wire.runs import (
     AttemptPage,
     AttemptView,
     InputsView,
+    KeptPage,
+    KeptView,
     ResultView,
     RunPage,
     RunQuery,
@@ -38,7 +40,7 @@ from laminar.wire.runs import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from laminar.ledger.rows import ActionRow, AttemptRow
+    from laminar.ledger.rows import ActionRow, AttemptRow, CacheRow
     from laminar.server.engine import Engine
     from laminar.server.launchers.contract import Launcher
 
@@ -239,6 +241,9 @@ def counts(engine: Engine, space: str, run: str) -> TaskCounts:
 def actions(engine: Engine, space: str, run: str, query: ActionQuery) -> ActionPage:
     """List its actions, the first that started first."""
     _row(engine, space, run)
+    if query.which is not None:
+        found = Ledgers(engine, space).actions_of(space, run, query.which)[: query.limit]
+        return ActionPage(items=tuple(_action(row) for row in found if row.task is not None))
     state = None if query.state is None else State(query.state)
     rows = Ledgers(engine, space).calls(space, run, query.limit, query.offset, task=query.task, state=state)
     return ActionPage(items=tuple(_action(row) for row in waiting.explained(engine, space, run, rows)))
@@ -264,6 +269,23 @@ def action(engine: Engine, space: str, run: str, which: str) -> ActionView:
     return _action(waiting.explained(engine, space, run, [newest])[0])
 
 
+def kept(engine: Engine, space: str, run: str, which: str, before: float | None) -> KeptPage:
+    """Give what an action has kept for later runs, and what was kept of its task before."""
+    found = action(engine, space, run, which)
+    ledger, task = Ledgers(engine, space), found.task or ""
+    own = ledger.result_of(run, found.name)
+    if own is None:
+        return KeptPage(task=task)
+    earlier = ledger.results(task, time.time() if before is None else before, own[1])
+    digests = {row.parts.get("code", "") for row in (own[1], *earlier)}
+    code = {digest: ledger.code(task, digest) for digest in digests}
+    return KeptPage(task=task, own=_kept(own[1]), earlier=tuple(map(_kept, earlier)), code=code)
+
+
+def _kept(row: CacheRow) -> KeptView:
+    return KeptView(run=row.run, action=row.action, made=row.made, parts=dict(row.parts))
+
+
 def attempts(engine: Engine, space: str, run: str, which: str) -> AttemptPage:
     """List the attempts of an action."""
     name = action(engine, space, run, which).name
@@ -285,7 +307,7 @@ def result(engine: Engine, space: str, run: str, which: str) -> ResultView:
     else:
         found = action(engine, space, run, which)
         name, state = found.name, found.state
-    entry = engine.journal(space, run).read().get(name)
+    entry = engine.journal(space, run).find(name)
     if entry is None:
         return ResultView(state=state)
     output = None if entry.output is None else OutputView.of(entry.output)

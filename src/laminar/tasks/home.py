@@ -54,7 +54,10 @@ class Home(ABC):
         name: The run's id.
         task: Full name of the task, or name of the flow, that it is a run of.
         root: Where its results lie: a folder, or project, domain and address of a server.
+        served: Whether a server drives it.
     """
+
+    served = False
 
     def __init__(self, name: str, task: str, root: str) -> None:
         """Name a run.

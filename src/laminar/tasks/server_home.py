@@ -6,6 +6,7 @@ import sys
 
 from laminar.client.blobs import SpaceBlobs
 from laminar.console import words
+from laminar.console.reasons import Reason
 from laminar.data.artifacts import Artifacts
 from laminar.data.journal import SPACE
 from laminar.data.serde import frames
@@ -14,6 +15,7 @@ from laminar.data.values import Values
 from laminar.engine.task import ROOT
 from laminar.errors import RunAbortedError
 from laminar.runs.printing import Lines
+from laminar.runs.server_records import SeenRun, ServerRecords
 from laminar.runs.server_runs import ServerRuns
 from laminar.tasks.deployed import UNCHECKED
 from laminar.tasks.home import Action, Home
@@ -38,6 +40,8 @@ class ServerHome(Home):
     Attributes:
         runs: The runs of its project and domain.
     """
+
+    served = True
 
     def __init__(self, view: RunView, runs: ServerRuns) -> None:
         """Take a run.
@@ -105,7 +109,18 @@ class ServerHome(Home):
         """Give what it has returned, or raise what it has raised."""
         if self._view.kind == FLOW and self.status == "SUCCEEDED":
             return None
-        found = self.runs.result(self.name, ROOT)
+        return self.result_of(ROOT)
+
+    def result_of(self, action: str) -> Any:
+        """Give what an action has returned, or raise what it has raised.
+
+        Args:
+            action: Its name.
+
+        Raises:
+            RunAbortedError: It has not ended, or was stopped before it came to an end.
+        """
+        found = self.runs.result(self.name, action)
         if found.output is not None:
             return self._at_home(lambda: self.values.unpack(found.output.output().refs[0]))
         if found.failure is not None:
@@ -144,6 +159,20 @@ class ServerHome(Home):
         for piece in self.runs.printed(self.name, action, wait=False):
             yield from (line.text for line in lines.take(piece))
         yield from (line.text for line in lines.rest())
+
+    def reason_of(self, action: str) -> Reason:
+        """Give why an action is in its state.
+
+        Args:
+            action: Its name.
+
+        Raises:
+            UnknownRunError: There is none of that name.
+        """
+        view = self.runs.action(self.name, action)
+        records = ServerRecords(self.runs)
+        row = records.actions_of(self.task, self.name, view.name)[-1]
+        return Reason(records, SeenRun(self.view), row)
 
     # Values
 

@@ -164,12 +164,14 @@ class ActionQuery(Plain, frozen=True, kw_only=True):
     """Which actions of a run.
 
     Attributes:
+        which: Whose name begins so, or that are calls of this task; with it, only the limit counts besides.
         task: Calls of this task.
         state: In this state.
         limit: How many at most.
         offset: How many to pass over.
     """
 
+    which: Annotated[str, Meta(min_length=1, max_length=300)] | None = None
     task: EntityName | None = None
     state: Stated | None = None
     limit: Limit = 200
@@ -248,6 +250,44 @@ class ResultView(Plain, frozen=True, kw_only=True):
     state: State
     output: OutputView | None = None
     failure: FailureView | None = None
+
+
+class KeptView(Plain, frozen=True, kw_only=True):
+    """A result of a task that is kept for later runs.
+
+    Attributes:
+        run: The run that made it.
+        action: The action of that run.
+        made: When.
+        parts: What its key was made of, each part's digest by its name.
+    """
+
+    run: str
+    action: str
+    made: float
+    parts: dict[str, str]
+
+
+class KeptQuery(Plain, frozen=True, kw_only=True):
+    """With which results an action's own is compared: those that were made before a time; now by default."""
+
+    before: Moment | None = None
+
+
+class KeptPage(Plain, frozen=True, kw_only=True):
+    """What an action has kept for later runs, and what was kept of its task before.
+
+    Attributes:
+        task: Its task.
+        own: What it has kept; None if nothing.
+        earlier: Earlier results of the task, those first that may be compared with it.
+        code: Of which parts the code was made, by the digest of the whole.
+    """
+
+    task: str
+    own: KeptView | None = None
+    earlier: tuple[KeptView, ...] = ()
+    code: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 class InputsView(Plain, frozen=True, kw_only=True):

@@ -14,6 +14,8 @@ from laminar.wire.runs import (
     ActionView,
     AttemptPage,
     InputsView,
+    KeptPage,
+    KeptQuery,
     LogQuery,
     ResultView,
     RunPage,
@@ -105,6 +107,13 @@ async def attempts(asked: Asked) -> AttemptPage:
     return await to_thread.run_sync(runs.attempts, asked.services.engine, *_of(asked), asked.path["action"])
 
 
+async def kept(asked: Asked) -> KeptPage:
+    """Give what an action has kept for later runs, and what was kept of its task before."""
+    query: KeptQuery = asked.query
+    engine, action = asked.services.engine, asked.path["action"]
+    return await to_thread.run_sync(runs.kept, engine, *_of(asked), action, query.before)
+
+
 async def result(asked: Asked) -> ResultView:
     """Give what an action has returned or raised."""
     return await to_thread.run_sync(runs.result, asked.services.engine, *_of(asked), asked.path["action"])
@@ -152,6 +161,15 @@ ROUTES = (
     ),
     Route("GET", ACTION, Role.VIEWER, action, "Describe an action.", returns=ActionView),
     Route("GET", f"{ACTION}/attempts", Role.VIEWER, attempts, "List the attempts of an action.", returns=AttemptPage),
+    Route(
+        "GET",
+        f"{ACTION}/kept",
+        Role.VIEWER,
+        kept,
+        "Compare what an action has kept for later runs with what was kept before.",
+        query=KeptQuery,
+        returns=KeptPage,
+    ),
     Route("GET", f"{ACTION}/result", Role.VIEWER, result, "Give what an action has returned.", returns=ResultView),
     Route(
         "GET", f"{RUN}/events", Role.VIEWER, events, "Follow what happens in a run.", query=Since, media=streams.MEDIA
