@@ -199,13 +199,13 @@ class Operated:
                 processes.kill_tree(pid)
 
     def laminar(self, *words: str, code: int = 0) -> str:
-        """Run a command, and give what it has answered."""
-        environment = {**os.environ, "LAMINAR_SERVER_ENDPOINT": self.url}
+        """Run a command, and give what it has answered; if it is to fail, also why."""
+        environment = {**os.environ, "LAMINAR_SERVER_ENDPOINT": self.url, "HOME": str(self.folder)}
         done = subprocess.run(
             [COMMAND, *words], env=environment, cwd=self.folder, capture_output=True, text=True, timeout=60, check=False
         )
         assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout
+        return done.stdout + (done.stderr if code else "")
 
     def deploy(self) -> None:
         """Deploy the program of these tests."""
