@@ -267,7 +267,7 @@ import datetime
 
 @env.task(
     triggers=[
-        Trigger("second", FixedRate(interval=datetime.timedelta(seconds=1)), inputs={{"when": TriggerTime}}),
+        Trigger("second", FixedRate(interval=datetime.timedelta(seconds=1)), {{"when": TriggerTime}}, overlap="allow"),
         Trigger("night", Cron("30 2 * * *", timezone="Europe/Vienna"), inputs={{"when": TriggerTime}}),
     ]
 )
@@ -285,7 +285,10 @@ def test_a_deployed_task_runs_by_itself_until_its_trigger_is_paused(tmp_path: Pa
         assert done.returncode == 0, done.stderr
         assert jobs.holds(lambda: len(served.journal()) >= 3)
         moments = [int(line.split()[-1]) for line in served.journal()]
-        assert moments == list(range(moments[0], moments[0] + len(moments)))
+        assert len(set(moments)) == len(moments)
+        due = sorted(served.firings("jobs.tell", "second"))
+        assert due == list(range(due[0], due[0] + len(due)))
+        assert set(moments) <= set(due)
         assert all(line.startswith("datetime True ") for line in served.journal())
         listed = served.laminar("get", "triggers", "-o", "json")
         assert listed.returncode == 0, listed.stderr
