@@ -6,6 +6,7 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import fleets
 import pytest
@@ -13,6 +14,10 @@ from fleets import Fleet, until
 
 import engines
 from engines import Engine
+from laminar.client.http import Client
+from laminar.errors import AuthenticationError
+from laminar.wire.health import Me
+from shells import Shell
 
 
 @pytest.fixture
@@ -61,6 +66,19 @@ def test_a_secret_reaches_its_task_and_no_description_of_the_container(fleet: Fl
     assert "tell-nobody" not in told
     fleet.ended(run)
     assert "tell-nobody" not in fleet.text()
+
+
+def test_who_comes_by_the_way_of_containers_needs_a_token(fleet: Fleet) -> None:
+    here = urlsplit(fleet.client.endpoint)
+    with pytest.raises(AuthenticationError):
+        Client(f"http://{fleet.engine.gateway()}:{here.port}").call("GET", "/me", returns=Me)
+    assert fleet.client.call("GET", "/me", returns=Me).role == "admin"
+
+
+def test_a_server_whose_engine_is_away_says_so_in_a_line(tmp_path: Path) -> None:
+    refused = Shell(tmp_path).laminar("serve", "--executor", "docker", DOCKER_HOST=f"unix://{tmp_path}/nobody.sock")
+    assert refused.code == 1
+    assert "No container engine answers" in refused.err
 
 
 def test_memory_that_runs_out_is_told_with_its_limit(fleet: Fleet) -> None:
