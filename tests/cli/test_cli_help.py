@@ -18,6 +18,9 @@ USAGE = {
     "logs": "laminar logs [OPTIONS] ID [ACTION|TASK|LAYER[/INDEX]]",
     "abort": "laminar abort [OPTIONS] ID",
     "serve": "laminar serve [OPTIONS]",
+    "doctor": "laminar doctor [OPTIONS]",
+    "gc": "laminar gc [OPTIONS]",
+    "backup": "laminar backup [OPTIONS] FILE",
     "token": "laminar token [OPTIONS] COMMAND [ARGS]...",
     "token create": "laminar token create [OPTIONS] NAME",
     "token list": "laminar token list [OPTIONS]",
@@ -56,6 +59,9 @@ OPTIONS = {
     "logs": ["-f, --follow", "-o, --output [table|json]", "--root FOLDER"],
     "serve": ["--host ADDRESS", "--port N", "--state FOLDER", "--database URL", "--auth / --no-auth", "--config FILE"],
     "token create": ["--role [viewer|editor|admin]", "--expires DAYS", "--state FOLDER", "-o, --output [table|json]"],
+    "doctor": ["--root FOLDER", "--state FOLDER", "--store URL", "-o, --output [table|json]"],
+    "gc": ["--dry-run", "--keep-days N", "--keep-runs N", "--grace HOURS", "--root FOLDER", "--state FOLDER"],
+    "backup": ["--state FOLDER", "--database URL", "--config FILE"],
     "abort": ["--reason TEXT", "--timeout SECONDS", "-o, --output [table|json]", "--root FOLDER"],
 }
 

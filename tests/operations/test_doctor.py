@@ -128,10 +128,13 @@ def test_postgresql_that_is_away_is_a_problem(patient: Patient) -> None:
     assert "does not answer" in found["found"]
 
 
-def test_a_bucket_and_its_clock_are_asked(patient: Patient, s3_address: str) -> None:
+def test_a_bucket_and_its_clock_are_asked(patient: Patient, s3_address: str, s3_root: str) -> None:
     keys = {"AWS_ACCESS_KEY_ID": "reader", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
-    found = patient.doctor("--store", "s3://nowhere/x", AWS_ENDPOINT_URL=s3_address, AWS_ALLOW_HTTP="true", **keys)
+    keys |= {"AWS_ENDPOINT_URL": s3_address, "AWS_ALLOW_HTTP": "true"}
+    found = patient.doctor("--store", s3_root, **keys)
     assert found["store"]["state"] == found["store clock"]["state"] == "ok"
+    found = patient.doctor("--store", "s3://laminar-no-such-bucket/x", code=1, **keys)
+    assert found["store"]["found"] == "s3://laminar-no-such-bucket/x answers 404"
 
 
 def test_a_version_of_sqlite_that_can_lose_a_commit_is_told() -> None:

@@ -14,7 +14,9 @@ from laminar.cli import endings, options
 from laminar.cli.aborting import abort
 from laminar.cli.building import build
 from laminar.cli.catalog import create, deployments, flows, projects, tasks
+from laminar.cli.clearing import backup, gc
 from laminar.cli.deploying import deploy
+from laminar.cli.doctoring import doctor
 from laminar.cli.explaining import why
 from laminar.cli.looking import get
 from laminar.cli.printed import logs
@@ -35,7 +37,26 @@ def program() -> None:
     """
 
 
-for command in (run, resume, rerun, create, get, why, logs, abort, graph, build, deploy, serve, token, trigger, queue):
+for command in (
+    run,
+    resume,
+    rerun,
+    create,
+    get,
+    why,
+    logs,
+    abort,
+    graph,
+    build,
+    deploy,
+    serve,
+    token,
+    trigger,
+    queue,
+    gc,
+    backup,
+    doctor,
+):
     program.add_command(command)
 for command in (tasks, flows, deployments, projects, triggers, firings, queues):
     get.add_command(command)

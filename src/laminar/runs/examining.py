@@ -64,7 +64,7 @@ def _server(chosen: Configuration) -> list[Check]:
     checks = [ok("server", text)]
     if me.version != VERSION:
         checks = [warning("server", f"{text}; this is laminar {VERSION}", "Use the same version on both.")]
-    return [*checks, clock(me.time, before, after)]
+    return [*checks, clock(None if me.time is None else me.time / 1000, before, after)]
 
 
 def clock(there: float | None, before: float, after: float) -> Check:

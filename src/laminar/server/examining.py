@@ -96,7 +96,7 @@ def _bucket(url: str) -> list[Check]:
     except urllib3.exceptions.HTTPError as error:
         return [problem("store", f"{url} does not answer: {error}", "See that its address is right.")]
     checks = [_clock(answer.headers.get("Date"), time.time())]
-    if answer.status in (200, 404):
+    if answer.status == 200 or (answer.status == 404 and b"NoSuchBucket" not in answer.data):
         return [ok("store", f"{url} answers"), *checks]
     return [problem("store", f"{url} answers {answer.status}", "See that bucket and credentials are right."), *checks]
 

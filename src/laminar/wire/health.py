@@ -27,11 +27,11 @@ class Me(msgspec.Struct, kw_only=True, frozen=True):
         role: What it may do.
         version: The server's version of laminar.
         executor: Where it runs tasks: ``process`` or ``docker``.
-        time: What its clock says, in seconds since the epoch; None of an older server.
+        time: What its clock says, in milliseconds since the epoch; None of an older server.
     """
 
     name: str
     role: str
     version: str
     executor: str
-    time: float | None = None
+    time: int | None = None

@@ -38,7 +38,8 @@ async def me(asked: Asked) -> Me:
     """Say who asks."""
     executor = asked.services.settings.executor
     who = asked.identity
-    return Me(name=who.name, role=who.role.value, version=VERSION, executor=executor, time=time.time())
+    now = round(time.time() * 1000)
+    return Me(name=who.name, role=who.role.value, version=VERSION, executor=executor, time=now)
 
 
 ROUTES = (
