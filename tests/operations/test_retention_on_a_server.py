@@ -14,6 +14,7 @@ import pytest
 from operated import SPACE, Operated, holds
 
 from laminar.client.blobs import SpaceBlobs
+from laminar.data.objects import FRESH
 from laminar.ledger.opening import open_database
 from laminar.ledger.retention import Limits
 from laminar.server import retention
@@ -211,3 +212,31 @@ def test_the_command_tells_what_would_go_and_changes_nothing(operated: Operated)
     assert server.content() == before
     assert server.laminar("gc", *server.place) == "Freed 66 B: 3 blobs.\n"
     assert server.laminar("gc", *server.place) == "There is nothing to remove.\n"
+
+
+def test_content_of_a_bucket_goes_too(
+    tmp_path: Path, s3_root: str, s3_options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3_options.items():
+        monkeypatch.setenv(f"AWS_{name.upper().removeprefix('AWS_')}", str(value))
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    server = Operated(tmp_path / "server", store=s3_root).start()
+    try:
+        server.deploy()
+        server.submit("kept.everything", "stays", seed=1)
+        server.submit("Kept", "flow", seed=1)
+        server.wait("stays", "flow")
+        store = open_store(s3_root, Signer(b"k" * 32))
+        garbage = f"{SPACE}/.tasks/artifacts/{os.urandom(32).hex()}.gz"
+        store.blobs.write(garbage, b"nothing refers to this")
+        now = time.time()
+        with closing(open_database(server.database)) as database:
+            limits = Limits(now - DAY, 0, now, 0.0)
+            young = retention.clear(database, store, str(server.state), limits, dry=False)
+            assert young.content.count == 0
+            limits = Limits(now - DAY, 0, now + 2 * FRESH, 0.0)
+            assert retention.clear(database, store, str(server.state), limits, dry=False).content.count == 1
+        assert store.blobs.size(garbage) is None
+        see(server, "stays", 1)
+    finally:
+        server.end()

@@ -169,6 +169,8 @@ class LocalBlobs(KeptBlobs):
         """Take a blob's name away, and remove it; if it was relied on a moment before, it gets its name back."""
         full, private = f"{self.root}/{path}", self.private_path()
         try:
+            if os.stat(full).st_mtime >= before:
+                return False
             os.makedirs(self._temporary, exist_ok=True)
             os.rename(full, private)
         except (FileNotFoundError, NotADirectoryError):
