@@ -6,10 +6,10 @@ Nothing here is the page's own text; that is in ``snippets.md``.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 IMPORT = "import laminar as flyte\n"
 ENV = IMPORT + 'env = flyte.TaskEnvironment(name="my_env")\n'
-CLIENT = "import laminar.remote\n"
 
 #: Several lines of a shell that the page shows without the backslashes between them.
 ONE_LINE = {"\n    ": " "}
@@ -50,6 +50,16 @@ async def my_task(arg1: str, arg2: str) -> str:
     return f"{arg1} and {arg2}"
 """
 )
+OTHER = """
+import laminar
+
+env = laminar.TaskEnvironment("other_env")
+
+@env.task
+async def process_data(input: str) -> str:
+    return f"Processed {input}"
+"""
+INSIDES = Path(__file__).with_name("insides.py").read_text()
 WORKFLOWS = {"workflows/data_pipeline.py": PIPELINE}
 PROCESSED = "Processed /data/raw by 100"
 
@@ -64,6 +74,7 @@ class Around:
         files: What lies in the folder.
         filled: What is put in the place of what the page leaves open.
         prints: What must be among the output.
+        first: A command that comes before all, on a server.
     """
 
     before: str = ""
@@ -71,32 +82,58 @@ class Around:
     files: dict[str, str] = field(default_factory=dict)
     filled: dict[str, str] = field(default_factory=dict)
     prints: str = ""
+    first: str = ""
 
 
 AROUND = {
     "declare": Around(after='assert flyte.run(my_task, name="World").result() == "Hello, World!"\n'),
-    "deploy-command": Around(files={"my_example.py": MY_EXAMPLE}),
+    "deploy-command": Around(files={"my_example.py": MY_EXAMPLE}, prints="Environment my_env, version "),
     "load-module": Around(
         before="import importlib.util\nimport sys\n" + IMPORT,
         after='assert flyte.run(module.my_task, name="World").result() == "Hello, World!"\n',
         files={"my_example.py": MY_EXAMPLE},
     ),
     "choose-files": Around(
-        before="import glob\nimport sys\n" + ENV + 'copy_style = "all"\n',
-        after="flyte.deploy(env, dryrun=True, copy_style=copy_style)\n",
+        before="import glob\nimport sys\n" + IMPORT + "import my_example\n" + 'copy_style = "all"\n',
+        after="""
+flyte.init_from_config()
+[deployment] = flyte.deploy(my_example.env, dryrun=True, copy_style=copy_style)
+assert set(files_to_bundle) <= {path for path, _ in deployment.files}
+""",
+        files={"my_example.py": MY_EXAMPLE, "data/other.py": ""},
     ),
-    "upload-bundle": Around(before=CLIENT, filled={"await ": ""}),
-    "register-task": Around(before=CLIENT, filled={"await ": ""}),
+    "upload-bundle": Around(
+        before="from insides import *\n",
+        after="import insides\nassert insides.is_there()\n",
+        files={"my_example.py": MY_EXAMPLE, "insides.py": INSIDES},
+        filled={"await ": ""},
+    ),
+    "register-task": Around(
+        before="import insides\nfrom insides import *\ninsides.send()\n",
+        after="""
+import laminar as flyte
+my_task = flyte.remote.Task.get("my_env.my_task", auto_version="latest")
+assert flyte.run(my_task, name="World").result() == "Hello, World!"
+""",
+        files={"my_example.py": MY_EXAMPLE, "insides.py": INSIDES},
+        filled={"await ": ""},
+    ),
     "deploy-form": Around(
         files={"my_example.py": MY_EXAMPLE},
+        prints="Environment my_env, version ",
         filled={"<source_file_path>": "my_example.py", "<variable_of_task_environment>": "env"},
     ),
     "declare-briefly": Around(after='assert flyte.run(my_task, name="World").outputs() == ("Hello, World!",)\n'),
-    "deploy-named": Around(files={"my_example.py": MY_EXAMPLE}),
-    "deploy-sdk": Around(),
-    "deploy-basic": Around(),
-    "deploy-commands": Around(files={"my_workflow.py": MY_WORKFLOW}),
-    "deploy-options": Around(before=ENV),
+    "deploy-named": Around(files={"my_example.py": MY_EXAMPLE}, prints="Environment my_env, version "),
+    "deploy-sdk": Around(prints="Environment my_env, version "),
+    "deploy-basic": Around(prints="Environment my_workflow, version "),
+    "deploy-commands": Around(
+        files={"my_workflow.py": MY_WORKFLOW}, prints="Environment my_env, version v1.0.0: 2 tasks"
+    ),
+    "deploy-options": Around(
+        before=MY_EXAMPLE + "flyte.init_from_config()\n",
+        after='assert deployment[0].version == "v1.0.0"\n',
+    ),
     "run-form": Around(
         files=WORKFLOWS,
         filled={
@@ -135,6 +172,7 @@ AROUND = {
         before=MY_EXAMPLE,
         filled={"\n    .run(": ".run(", "<task_function>": "my_task", "<argument_1>=<value_1>, ...": 'name="World"'},
         after=(
+            'import os\nos.environ.pop("LAMINAR_SERVER_ENDPOINT", None)\nflyte.init()\n'
             "from laminar.ledger.sql import Ledger\n"
             '[run] = Ledger(".laminar/ledger.db", create=False).runs()\n'
             'assert flyte.Run.get(run.run).result() == "Hello, World!"\n'
@@ -153,10 +191,18 @@ AROUND = {
             " [...]": "",
             " [--<argument_n> <value_n>]": "",
         },
+        first="laminar deploy my_example.py env",
+        prints="Hello, World!",
     ),
-    "run-deployed-sdk": Around(),
+    "run-deployed-sdk": Around(
+        after='assert result.result() == "value1 and value2"\n',
+        files={"my_example.py": TWO_ARGUMENTS},
+        first='laminar deploy --version "v1.0.0" my_example.py env',
+    ),
     "run-project-domain": Around(
-        files={"hello.py": TWO_ARGUMENTS}, filled={**ONE_LINE, "<project-name>": "flights"}, prints="value1 and value2"
+        files={"hello.py": TWO_ARGUMENTS},
+        filled={**ONE_LINE, "<project-name>": "run-project-domain"},
+        prints="value1 and value2",
     ),
     "run-inputs-form": Around(
         files=WORKFLOWS,
@@ -176,8 +222,8 @@ AROUND = {
             "<input_1>=<value_1>": 'arg1="1"',
             "<input_2>=<value_2>": 'arg2="2"',
         },
-        after='assert result.url.startswith("file://") and result.name in result.url\n',
-        prints="Task URL: file://",
+        after="assert result.name in result.url\nassert result.result() == '1 and 2'\n",
+        prints="Task URL: ",
     ),
     "environment": Around(
         after="""
@@ -266,7 +312,12 @@ async def ml_pipeline(raw_data: str) -> str:
 """,
     ),
     "environment-by-domain": Around(before=IMPORT, after='assert env.name == "dev_env"\n'),
-    "remote-task": Around(before=ENV),
+    "remote-task": Around(
+        before=ENV + "flyte.init_from_config()\n",
+        after='assert flyte.run(orchestrator).result() == "Processed test_data"\n',
+        files={"other.py": OTHER},
+        first="laminar deploy other.py env",
+    ),
     "custom-images": Around(
         before=IMPORT,
         after='assert env.name == "ml_env"\nassert "pytorch/pytorch:2.0-cuda11.7" in repr(env._settings["image"])\n',
@@ -285,15 +336,17 @@ async def my_workflow(input_data: str) -> str:
     "retries": Around(
         before=ENV
         + """
-tries = []
 
 def process_data(data: str) -> str:
-    tries.append(data)
-    if len(tries) < 4:
+    if flyte.ctx().attempt < 4:
         raise ConnectionError("not yet")
-    return f"processed at try {len(tries)}"
+    return f"processed at try {flyte.ctx().attempt}"
 """,
-        after='assert flyte.run(resilient_task, data="rows").result() == "processed at try 4"\n',
+        after="""
+run = flyte.run(resilient_task, data="rows")
+assert run.result() == "processed at try 4"
+print(*run.logs())
+""",
         prints="Task failed: not yet",
     ),
     "resources": Around(
@@ -308,25 +361,19 @@ assert (asked.gpu, asked.cpu, asked.memory) == ("1", "4", "32Gi")
     ),
 }
 
-NO_DEPLOY = "module 'laminar' has no attribute 'deploy'"
-NO_REMOTE = "module 'laminar' has no attribute 'remote'"
-NO_CLIENT = "No module named 'laminar.remote'"
-NO_COMMAND = "No such command 'deploy'"
-
-#: Snippets that wait for the part Server: why, and how they fail until then.
-WAITING = {
-    "deploy-command": ("deploys to a server", NO_COMMAND),
-    "choose-files": ("is to be compared with what is deployed", NO_DEPLOY),
-    "upload-bundle": ("is what a client tells a server", NO_CLIENT),
-    "register-task": ("is what a client tells a server", NO_CLIENT),
-    "deploy-form": ("deploys to a server", NO_COMMAND),
-    "deploy-named": ("deploys to a server", NO_COMMAND),
-    "deploy-sdk": ("deploys to a server", NO_DEPLOY),
-    "deploy-basic": ("deploys to a server", NO_DEPLOY),
-    "deploy-commands": ("deploys to a server", NO_COMMAND),
-    "deploy-options": ("deploys to a server", NO_DEPLOY),
-    "run-deployed-form": ("runs what a server has", "deployed-task"),
-    "run-deployed-sdk": ("runs what a server has", NO_REMOTE),
-    "deploy-environments": ("deploys to a server", NO_DEPLOY),
-    "remote-task": ("calls what a server has", NO_REMOTE),
+#: Snippets that only a server can carry out.
+OF_A_SERVER = {
+    "deploy-command",
+    "upload-bundle",
+    "register-task",
+    "deploy-form",
+    "deploy-named",
+    "deploy-sdk",
+    "deploy-basic",
+    "deploy-commands",
+    "deploy-options",
+    "run-deployed-form",
+    "run-deployed-sdk",
+    "deploy-environments",
+    "remote-task",
 }
