@@ -22,11 +22,12 @@ from laminar.tasks.home import Action, Home
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from laminar.client.http import Client
     from laminar.model.states import State
+    from laminar.runs.printing import Line
     from laminar.wire.runs import ActionView, RunView
 
 FLOW = "flow"
@@ -89,11 +90,8 @@ class ServerHome(Home):
         if shown and not words.silenced():
             lines = Lines()
             for piece in self.runs.printed(self.name):
-                for line in lines.take(piece):
-                    sys.stdout.write(f"{line}\n")
-                sys.stdout.flush()
-            for line in lines.rest():
-                sys.stdout.write(f"{line}\n")
+                _show(lines.take(piece))
+            _show(lines.rest())
         while not self.status.terminal:
             for _ in self.runs.events(self.name):
                 pass  # the stream ends with the run
@@ -190,6 +188,11 @@ class ServerHome(Home):
         from laminar.tasks.files import settled_at  # loaded by then
 
         return settled_at(self.values.artifacts.blobs, unpack)
+
+
+def _show(lines: Iterable[Line]) -> None:
+    sys.stdout.writelines(f"{words.clean(str(line))}\n" for line in lines)
+    sys.stdout.flush()
 
 
 def values_of(client: Client) -> Values:
