@@ -48,8 +48,7 @@ def _report(asked: Asked) -> Heard:
     engine = asked.services.engine
     agent = engine.agents.agent(asked.identity.claims)
     told: Report = asked.body
-    unknown, later = [], []
-    pieces = []
+    unknown, later, pieces = [], [], []
     for chunk in told.output:
         key = engine.agents.running(agent, chunk.key)
         if key is not None:
@@ -80,7 +79,9 @@ async def answers(asked: Asked) -> Answers:
     """Give an attempt its answers, once there are some."""
     attending: Attending = asked.body
     bell, found = asked.services.engine.lines.line(asked.identity.claims)
-    return await _once(asked, bell, lambda: found(attending), lambda given: bool(given.answers) or given.line != attending.line)
+    return await _once(
+        asked, bell, lambda: found(attending), lambda given: bool(given.answers) or given.line != attending.line
+    )
 
 
 async def _once(asked: Asked, bell: Bell, look: Callable[[], T], some: Callable[[T], bool]) -> T:
