@@ -1,4 +1,5 @@
-"""What the site shows in another way than the files: marks in docstrings, and pages from the top of the repository."""
+"""What the site shows in another way than the files: marks in docstrings, pages from the top of the repository, and
+the routes of a server."""
 
 import posixpath
 import re
@@ -11,6 +12,8 @@ PAGES = {"ARCHITECTURE.md": "concepts/architecture.md", "CHANGELOG.md": "changel
 INCLUDE = re.compile(r"^\{\{ (\S+) \}\}$", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 ROLE = re.compile(r":(?:class|meth|func|mod):(<code>)(?:~[\w.]*\.)?")
+#: What stands for the table of all that a server can be asked for.
+ROUTES = "{{ routes }}"
 COLONS = re.compile(r"::</p>")
 
 
@@ -22,7 +25,19 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         target = PAGES.get(found[1], found[1].removeprefix("docs/"))
         return f"]({posixpath.relpath(target, folder or '.')}"
 
+    if ROUTES in markdown:
+        return markdown.replace(ROUTES, routes())
     return INCLUDE.sub(lambda found: LINK.sub(link, (ROOT / found[1]).read_text()), markdown)
+
+
+def routes() -> str:
+    """Make a table of all that a server can be asked for."""
+    from laminar.server.api.table import ROUTES as known
+
+    lines = ["| request | role | what it does |", "|---|---|---|"]
+    for route in sorted(known, key=lambda route: route.path):
+        lines.append(f"| `{route.method} {route.path}` | {route.role.value} | {route.summary} |")
+    return "\n".join(lines)
 
 
 def on_page_content(html: str, **_: Any) -> str:

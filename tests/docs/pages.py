@@ -14,7 +14,7 @@ import re
 import subprocess
 import sys
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,6 +22,9 @@ PAGES = sorted([ROOT / "README.md", ROOT / "ARCHITECTURE.md", *ROOT.glob("docs/*
 SESSION = Path(__file__).with_name("session.py")
 RUN = {"python", "pycon", "console", "yaml"}
 SHOWN = {"text", "mermaid", "json", "toml", "ini", "html"}
+
+#: Where ``laminar serve`` listens if nothing else is said.
+ADDRESS = "http://127.0.0.1:8080"
 
 #: How variables begin that a reader does not have.
 OWN = ("LAMINAR_", "PYTHONDONTWRITEBYTECODE")
@@ -77,8 +80,16 @@ def blocks(page: Path) -> list[Block]:
 class Reader:
     """Does what a reader of a page does, in a folder of its own."""
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, environment: dict[str, str], address: str = "") -> None:
+        """Begin.
+
+        Args:
+            folder: Where files of the page go.
+            environment: Variables beside those of this process.
+            address: Where a server really answers that pages have at ``ADDRESS``.
+        """
         self._folder = folder
+        self._address = address
         self._environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(OWN)},
             **environment,
@@ -89,6 +100,8 @@ class Reader:
 
     def follow(self, block: Block) -> None:
         """Do what a block says, and fail as it does."""
+        if self._address:
+            block = replace(block, text=block.text.replace(ADDRESS, self._address))
         if block.language == "console":
             self._commands(block)
         elif block.title is not None:

@@ -11,9 +11,10 @@ from importlib.util import find_spec
 
 import click
 import pytest
-from pages import PAGES, ROOT, RUN, SHOWN, Reader, blocks, matches
+from pages import ADDRESS, PAGES, ROOT, RUN, SHOWN, Reader, blocks, matches
 
 from laminar.cli.main import program
+from laminar.server.settings import KINDS
 
 RUNNABLE = [page for page in PAGES if any(block.runs for block in blocks(page))]
 MOST_NOT_RUN = 12
@@ -28,9 +29,12 @@ def test_every_block_of_a_page_runs(page, tmp_path, request):
         environment = {**environment, **request.getfixturevalue("container_variables")}
     if "$ laminar deploy -q" in text:
         environment = {**environment, **request.getfixturevalue("server_variables")}
-    reader = Reader(tmp_path, environment)
+    found = blocks(page)
+    asks = any(ADDRESS in block.text for block in found if block.runs)
+    address = request.getfixturevalue("server_variables")["LAMINAR_SERVER_ENDPOINT"] if asks else ""
+    reader = Reader(tmp_path, environment, address)
     try:
-        for block in blocks(page):
+        for block in found:
             if block.runs:
                 reader.follow(block)
     finally:
@@ -81,6 +85,11 @@ def test_the_site_builds_without_a_warning(tmp_path, needs):
     assert (tmp_path / "site" / "index.html").exists()
 
 
+def test_the_page_on_servers_names_every_setting():
+    page = (ROOT / "docs" / "howto" / "server.md").read_text()
+    assert [name for name in KINDS if f"| `serve.{name}` | `LAMINAR_SERVE_{name.upper()}`" not in page] == []
+
+
 def test_the_reference_names_every_command_and_option():
     page = (ROOT / "docs" / "reference" / "command-line.md").read_text()
     missing = []
@@ -102,7 +111,12 @@ def test_the_reference_names_everything_on_the_stable_paths():
     modules = [import_module(f"laminar.configurations.{path.stem}") for path in faces]
     names = {f"{module.__name__}.{name}" for module in modules for name in module.__all__}
     names |= {f"laminar.{name}" for name in import_module("laminar").__all__}
+    names |= {f"laminar.remote.{name}" for name in import_module("laminar.remote").__all__}
     others = {"laminar.configurations.datastores.AWS", "laminar.configurations.datastores.Accessor"}
-    others |= {"laminar.__version__", *(f"laminar.{name}" for name in ("Resources", "ReusePolicy", "Timeout"))}
+    others |= {
+        "laminar.__version__",
+        "laminar.remote",
+        *(f"laminar.{name}" for name in ("Resources", "ReusePolicy", "Timeout")),
+    }
     missing = [name for name in sorted(names - others) if not re.search(f"^(:::|####) {re.escape(name)}$", page, re.M)]
     assert missing == []
