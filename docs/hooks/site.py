@@ -32,12 +32,13 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 def routes() -> str:
     """Make a table of all that a server can be asked for."""
-    from laminar.server.api.table import ROUTES as known
+    from laminar.server.api import table
 
-    lines = ["| request | role | what it does |", "|---|---|---|"]
-    for route in sorted(known, key=lambda route: route.path):
-        lines.append(f"| `{route.method} {route.path}` | {route.role.value} | {route.summary} |")
-    return "\n".join(lines)
+    rows = [
+        f"| `{route.method} {route.path}` | {route.role.value} | {route.summary} |"
+        for route in sorted(table.ROUTES, key=lambda route: route.path)
+    ]
+    return "\n".join(["| request | role | what it does |", "|---|---|---|", *rows])
 
 
 def on_page_content(html: str, **_: Any) -> str:
