@@ -12,9 +12,10 @@ help: ## List what can be done
 
 setup: .venv/.test ## Make .venv and install laminar with all that development needs
 
-demo: .venv/.demo ## Run a flow, digits; RESUME=1 goes on with it. TASKS=1 runs tasks, delays. EXECUTOR=process or docker
+demo: .venv/.demo ## Run a flow, digits; RESUME=1 goes on with it. SERVER=1 runs it on a server, TASKS=1 tasks, delays. EXECUTOR=process or docker
 	@$(if $(filter docker,$(EXECUTOR)),lines=$$(.ci/engines demo) && eval "$$lines" &&) \
-		$(BIN)/python examples/$(if $(TASKS),delays,digits)/main.py $(if $(RESUME),--resume) $(if $(EXECUTOR),--executor $(EXECUTOR)) $(ARGS)
+		$(if $(SERVER),PATH="$(CURDIR)/$(BIN):$$PATH" examples/digits/served.sh $(EXECUTOR),\
+		$(BIN)/python examples/$(if $(TASKS),delays,digits)/main.py $(if $(RESUME),--resume) $(if $(EXECUTOR),--executor $(EXECUTOR)) $(ARGS))
 
 test: .venv/.test ## Run all tests. ARGS='-k word' is passed to pytest
 	@.ci/engines up

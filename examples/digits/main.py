@@ -48,7 +48,7 @@ from sklearn.svm import SVC
 
 from laminar import Execution, Flow, Layer, Parameters
 from laminar.configurations import executors, hooks
-from laminar.configurations.layers import ForEach, Parameter, ReusePolicy
+from laminar.configurations.layers import Container, ForEach, Parameter, ReusePolicy
 from laminar.types import accessor
 
 MODELS = {
@@ -68,10 +68,11 @@ PREPARATIONS = {
     "standardised pixels": StandardScaler(),
     "30 components": PCA(30, random_state=0),
 }
+# In containers: to start one and to import scikit-learn there would take longer than a split, so they stay up.
+WARM = ReusePolicy(replicas=(0, 2))
 EXECUTORS = {
-    # Starting a container and importing scikit-learn would take longer than a split, so the containers stay up.
     # Beside the Python files, the page's template must travel.
-    "docker": lambda: executors.Docker(copy_style="all", reuse=ReusePolicy(replicas=(0, 2))),
+    "docker": lambda: executors.Docker(copy_style="all", reuse=WARM),
     "process": executors.Process,
     "thread": executors.Thread,
 }
@@ -132,7 +133,8 @@ class Candidates(Layer):
             Parameter(layer=Candidates, attribute="preparation"),
             Parameter(layer=Folds, attribute="fold"),
         ]
-    )
+    ),
+    container=Container(reuse=WARM),
 )
 class Evaluate(Layer):
     """One model with one preparation on one fold. Here ``folds.fold`` is the fold of this split."""
