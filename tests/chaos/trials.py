@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import journal
 
-from laminar.data import streams
+from laminar.data import unpacking
 from laminar.data.archives import Archives
 from laminar.data.local import LocalBlobs
 from laminar.errors import CorruptBlobError
@@ -113,7 +113,7 @@ class Trial:
         found = []
         for path in sorted((self.root / self.space / "artifacts").glob("*")):
             try:
-                digest = hashlib.sha256(streams.unpack(path.read_bytes())).hexdigest()
+                digest = hashlib.sha256(unpacking.unpack(path.read_bytes())).hexdigest()
             except CorruptBlobError as error:
                 digest = str(error)
             if f"{digest}.gz" != path.name:

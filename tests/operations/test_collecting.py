@@ -20,7 +20,7 @@ from laminar.data.local import LocalBlobs
 from laminar.data.objects import ObjectBlobs
 from laminar.data.reachable import Content
 from laminar.data.serde import frames
-from laminar.data.streams import CHUNK
+from laminar.data.unpacking import CHUNK
 from laminar.tasks.files import Dir, File, using
 
 LATER = 1e12

@@ -10,7 +10,7 @@ import hashlib
 import io
 import os
 
-from laminar.data import streams
+from laminar.data import streams, unpacking
 from laminar.data.serde import pickled
 from laminar.data.serde.contract import dtype
 from laminar.errors import CorruptBlobError
@@ -101,13 +101,13 @@ class Artifacts:
             with _scratch() as scratch:
                 protocol.write(value, scratch)
                 with open(scratch, "rb") as file:
-                    while piece := file.read(streams.CHUNK):
+                    while piece := file.read(unpacking.CHUNK):
                         writer.write(piece)
         else:
             protocol.dump(value, writer)  # type: ignore[arg-type]
 
     def _read_small(self, path: str, hexdigest: str, protocol: Protocol | None) -> Any:
-        data = streams.unpack(self.blobs.read(path))
+        data = unpacking.unpack(self.blobs.read(path))
         _check(hexdigest, hashlib.sha256(data).hexdigest())
         if protocol is None:
             return pickled.loads(data)
@@ -118,7 +118,7 @@ class Artifacts:
             _check(hexdigest, streams.hash_of(file))
 
         def stream() -> BinaryIO:
-            return io.BufferedReader(streams.UnpackingReader(self.blobs.open(path)), streams.CHUNK)
+            return io.BufferedReader(unpacking.UnpackingReader(self.blobs.open(path)), unpacking.CHUNK)
 
         if protocol is None:
             with stream() as file:
@@ -132,7 +132,7 @@ def _deserialise(protocol: Protocol, stream: Callable[[], BinaryIO]) -> Any:
             return protocol.load(file)
     with _scratch() as scratch:
         with open(scratch, "wb") as target, stream() as source:
-            while piece := source.read(streams.CHUNK):
+            while piece := source.read(unpacking.CHUNK):
                 target.write(piece)
         return protocol.read(scratch)
 

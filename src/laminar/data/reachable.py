@@ -12,7 +12,7 @@ import json
 import re
 from base64 import b64decode
 
-from laminar.data.streams import CHUNK, UnpackingReader
+from laminar.data.unpacking import CHUNK, UnpackingReader
 from laminar.errors import CorruptBlobError
 from laminar.model.value import Value
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import base64
 import os
 import re
-import shutil
 import time
 
 from laminar.data.reachable import CONTENT, Content, Freed, collect, counted
+from laminar.host import leftovers
 from laminar.ledger import retention
 from laminar.model.value import Value
 
@@ -164,7 +164,7 @@ def _unpacked(database: Database, state: str, before: float, *, dry: bool) -> Fr
         if _UNPACKED.fullmatch(name) and name not in needed and os.stat(place).st_mtime < before:
             freed += Freed(1, _size(place))
             if not dry:
-                shutil.rmtree(place, ignore_errors=True)
+                leftovers.remove(place)
     return freed
 
 

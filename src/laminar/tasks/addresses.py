@@ -8,7 +8,7 @@ import os
 import stat
 import tempfile
 
-from laminar.data import streams
+from laminar.data import unpacking
 from laminar.errors import TaskError
 from laminar.host import leftovers
 
@@ -105,7 +105,7 @@ def copy(source: BinaryIO, target: str) -> None:
     private = f"{target}.{leftovers.private_name()}"
     try:
         with open(private, "wb") as file:
-            while piece := source.read(streams.CHUNK):
+            while piece := source.read(unpacking.CHUNK):
                 file.write(piece)
         os.replace(private, target)
     finally:

@@ -9,7 +9,7 @@ import io
 import os
 from contextlib import contextmanager
 
-from laminar.data import streams
+from laminar.data import streams, unpacking
 from laminar.data.artifacts import path_of
 from laminar.data.journal import SPACE
 from laminar.errors import CorruptBlobError
@@ -64,7 +64,7 @@ class Store(Value, frozen=True):
                 f"The content of {name} is not at {self.blobs.where(self.path(digest))}. It was deleted, or the file "
                 "was made with another datastore: make it again, or give the run the datastore that it was made with."
             ) from None
-        return io.BufferedReader(CheckedReader(packed, self, digest), streams.CHUNK)
+        return io.BufferedReader(CheckedReader(packed, self, digest), unpacking.CHUNK)
 
     def take(self, file: BinaryIO) -> tuple[str, int]:
         """Store what a stream has left.
@@ -77,7 +77,7 @@ class Store(Value, frozen=True):
         """
         writer = Writer(self)
         with writer:
-            while piece := file.read(streams.CHUNK):
+            while piece := file.read(unpacking.CHUNK):
                 writer.write(piece)
             return writer.finish(), writer.size
 
@@ -120,7 +120,7 @@ class CheckedReader(io.RawIOBase):
 
     def __init__(self, packed: BinaryIO, store: Store, digest: str) -> None:
         """Start at the beginning."""
-        self._reader = streams.UnpackingReader(packed)
+        self._reader = unpacking.UnpackingReader(packed)
         self._hash = hashlib.sha256()
         self._store = store
         self._digest = digest
