@@ -22,7 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import containers
-import servers
+import serving
 import tasks
 from table import PASS, PROGRAMS, Bench, Figures, Row, milliseconds
 
@@ -181,11 +181,11 @@ ROWS: dict[str, Callable[[Bench], Iterator[Row]]] = {
     "cold": containers.cold,
     "warm": containers.warm,
     "image": containers.image,
-    "request": servers.request,
-    "request-cold": servers.request_cold,
-    "fan-out": servers.fan_out,
-    "listing": servers.listing,
-    "again": servers.again,
+    "request": serving.request,
+    "request-cold": serving.request_cold,
+    "fan-out": serving.fan_out,
+    "listing": serving.listing,
+    "again": serving.again,
 }
 #: Rows that need a container engine.
 CONTAINERS = ("cold", "warm", "image", "request-cold")

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from servers import COMMAND, Served, free_port
 from trials import FULL, HERE, holds
 
 from laminar.host import processes
@@ -23,7 +24,6 @@ from laminar.model.states import State
 from laminar.server.queues import LEASE
 from laminar.wire.queues import QueuePage
 from laminar.wire.runs import RunPage
-from servers import COMMAND, Served, free_port
 
 pytestmark = pytest.mark.chaos
 

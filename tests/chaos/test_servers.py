@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 from proxies import Proxy
+from servers import Served, expected, free_port
 from trials import FULL, holds
 
 from laminar.host import processes
 from laminar.model.states import State
 from laminar.server.agents import SILENCE
-from servers import Served, expected, free_port
 
 pytestmark = pytest.mark.chaos
 

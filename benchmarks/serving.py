@@ -85,7 +85,7 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(bench: Bench, executor: str = "process") -> Iterator[Server]:
+def running(bench: Bench, executor: str = "process") -> Iterator[Server]:
     """Run a server."""
     server = Server(bench.fresh(), executor)
     try:
@@ -114,7 +114,7 @@ def _first_lines(server: Server, count: int) -> list[float]:
 
 def request(bench: Bench) -> Iterator[Row]:
     """Ask for a run, until the first line of user code."""
-    with serving(bench) as server:
+    with running(bench) as server:
         found = _first_lines(server, bench.amount(40, 3))
     bare = statistics.median(bench.seconds(PASS) for _ in range(bench.amount(11, 1)))
     p95 = _p95(found)
@@ -126,7 +126,7 @@ def request(bench: Bench) -> Iterator[Row]:
 def request_cold(bench: Bench) -> Iterator[Row]:
     """The same with a container for each run."""
     image = containers.image_of(bench)
-    with serving(bench, "docker") as server:
+    with running(bench, "docker") as server:
         found = _first_lines(server, bench.amount(11, 1))
     bare = statistics.median(bench.seconds(containers.bare(image)) for _ in range(bench.amount(7, 1)))
     p95 = _p95(found)
@@ -148,7 +148,7 @@ def _bare_forks(count: int) -> float:
 
 def fan_out(bench: Bench) -> Iterator[Row]:
     """Run 1,000 and 10,000 children of one parent, with somebody looking on."""
-    with serving(bench) as server:
+    with running(bench) as server:
         server.deploy()
         server.wait(server.begin("served.wide", n=10))
         count = bench.amount(1000, 50)
@@ -202,7 +202,7 @@ def _many(server: Server, count: int) -> Iterator[Row]:
 def listing(bench: Bench) -> Iterator[Row]:
     """List runs where there are very many."""
     count = bench.amount(100_000, 1000)
-    with serving(bench) as server:
+    with running(bench) as server:
         _fill(server, count)
         path = server.client.space_path("/runs")
         bare, found = [], []
@@ -236,7 +236,7 @@ def _fill(server: Server, count: int) -> None:
 
 def again(bench: Bench) -> Iterator[Row]:
     """Deploy once more with nothing changed."""
-    with serving(bench) as server:
+    with running(bench) as server:
         server.deploy()
         found = [server.deploy() for _ in range(bench.amount(11, 1))]
     bare = statistics.median(bench.seconds(PASS) for _ in range(bench.amount(11, 1)))
