@@ -111,13 +111,13 @@ def test_wrong_inputs_are_refused_before_anything_is_asked(distant, monkeypatch)
 
 def test_what_is_said_of_a_run_holds_on_the_server(distant):
     context = laminar.with_runcontext(
-        mode="remote", name="by-name", labels={"team": "blue"}, env_vars={"PLACE": "Bern"}, version="v1"
+        mode="remote", name="by-name", labels={"place": "Bern"}, env_vars={"PLACE": "Bern"}, version="v1"
     )
     run = context.run(distant.variable, name="PLACE")
 
     assert (run.name, run.result()) == ("by-name", "Bern")
     assert laminar.remote.Task.get("distant.variable", version="v1").version == "v1"
-    assert [found.name for found in laminar.remote.Run.listall(label={"team": "blue"})] == ["by-name"]
+    assert [found.name for found in laminar.remote.Run.listall(label={"place": "Bern"})] == ["by-name"]
     with pytest.raises(RunExistsError, match="by-name"):
         context.run(distant.variable, name="PLACE")
 

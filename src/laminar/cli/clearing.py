@@ -145,10 +145,10 @@ def backup(file: str, config: str | None, **given: str | None) -> None:
 
     Content is not in it: copy the store after that. For PostgreSQL, use pg_dump.
     """
-    from laminar.server import copying  # 100 ms that help texts do not need
+    from laminar.ledger import copying  # 100 ms that help texts do not need
     from laminar.server.settings import load
 
-    size = copying.copy(load(given, config), file)
+    size = copying.copy(load(given, config).database_url, file)
     answers.remark(
         f"{file} has {amount(size)}. Now copy the store; runs that go on are taken up where this copy is used."
     )

@@ -84,6 +84,8 @@ class Queues:
             name: Its queue; empty for none.
             wake: Is called when it is worth asking again.
         """
+        if name and (action.space, name) not in self._known:
+            self.refresh()  # another server has made it meanwhile
         names = self.of(action.space, name) if self._known else []
         if not names:
             return True

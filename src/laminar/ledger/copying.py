@@ -11,16 +11,12 @@ from laminar.host import leftovers
 from laminar.ledger.opening import SQLITE
 from laminar.ledger.sqlite import connected
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from laminar.server.settings import Settings
 
-
-def copy(settings: Settings, target: str) -> int:
+def copy(url: str, target: str) -> int:
     """Copy the database of a server into a file, which appears whole or not at all.
 
     Args:
-        settings: How the server is started.
+        url: The database, as a server is told of it.
         target: The file; it must not be there yet.
 
     Returns:
@@ -30,8 +26,8 @@ def copy(settings: Settings, target: str) -> int:
         ConfigurationError: It is no SQLite.
         ServerError: There is no database, or the copy cannot be written.
     """
-    source = settings.database_url.removeprefix(f"{SQLITE}/")
-    if source == settings.database_url:
+    source = url.removeprefix(f"{SQLITE}/")
+    if source == url:
         raise ConfigurationError(
             "laminar backup copies SQLite. PostgreSQL has a program of its own for this: pg_dump --format=custom."
         )
