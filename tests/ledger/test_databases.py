@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from laminar.ledger.among_threads import SharedSqlite
 from laminar.ledger.database import Database
 from laminar.ledger.postgres import Postgres
-from laminar.ledger.among_threads import SharedSqlite
 from laminar.ledger.sqlite import Sqlite
 from laminar.testing.database import DatabaseConformance
 

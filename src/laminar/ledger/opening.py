@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from laminar.errors import ConfigurationError
 from laminar.ledger import server_tables, tables
-from laminar.ledger.schema import set_up
 from laminar.ledger.among_threads import SharedSqlite
+from laminar.ledger.schema import set_up
 from laminar.ledger.sqlite import MEMORY, Sqlite
 
 TYPE_CHECKING = False
