@@ -59,6 +59,10 @@ UPDATE runs SET lease = unixepoch('subsec') + ? WHERE host = ? AND place = 'serv
 RETURNING space, run, epoch
 """
 RELEASE_RUNS = "UPDATE runs SET lease = 0, host = '' WHERE host = ? AND place = 'server' AND state = 'RUNNING'"
+LEAVE_RUN = """
+UPDATE runs SET lease = 0, host = ''
+WHERE space = ? AND run = ? AND epoch = ? AND host = ? AND place = 'server' AND state = 'RUNNING'
+"""
 FIND_HOLDER = """
 SELECT v.url FROM runs r JOIN servers v ON v.name = r.host
 WHERE r.space = ? AND r.run = ? AND r.state = 'RUNNING' AND r.lease >= unixepoch('subsec')
@@ -237,6 +241,11 @@ class Submissions:
     def release(self, server: str) -> None:
         """Leave all runs of a server: others may take them at once."""
         self._database.transact(lambda connection: connection.execute(RELEASE_RUNS, (server,)))
+
+    def leave(self, space: str, run: str, epoch: int, server: str) -> None:
+        """Leave one run of a server, if it has it still: others may take it at once, and so may the server."""
+        values = (space, run, epoch, server)
+        self._database.transact(lambda connection: connection.execute(LEAVE_RUN, values))
 
     # Stopping, and beginning again
 

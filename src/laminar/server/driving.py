@@ -221,8 +221,7 @@ def _reason(failures: tuple[Failed, ...]) -> str | None:
         return None
     first = failures[0]
     text = str(first.error).partition("\n")[0]
-    kind = getattr(first.error, "type_name", "") and ""
-    return f"{first.where}: {kind}{text}"[:500]
+    return f"{first.where}: {text}"[:500]
 
 
 class Driving:
@@ -233,6 +232,8 @@ class Driving:
         self._means = means
         self._lock = threading.Lock()
         self._runs: dict[tuple[str, str], Run] = {}
+        #: Runs that no thread of this server drives any more, and that it may have in the database still.
+        self._loose: list[Run] = []
         self._heard = time.monotonic()
         self._wake = threading.Event()
         self._closing = threading.Event()
@@ -328,7 +329,19 @@ class Driving:
         finally:
             with self._lock:
                 del self._runs[run.space, run.run]
+                self._loose.append(run)
             self._wake.set()
+
+    def _let_loose(self) -> None:
+        """Leave the runs whose threads have ended, which is nothing where they have come to their ends.
+
+        Else a run that was left, as the database was silent for too long, would be held and driven by nobody.
+        """
+        while self._loose:
+            run = self._loose[0]
+            self._means.submissions.leave(run.space, run.run, run.epoch, self._means.name)
+            with self._lock:
+                self._loose.remove(run)
 
     def _beat(self) -> None:
         """Keep hold of all runs, and hear what others want of them."""
@@ -338,6 +351,7 @@ class Driving:
                 driven = list(self._runs.items())
             begun = time.monotonic()
             try:
+                self._let_loose()
                 held = means.submissions.extend(means.name, LEASE)
                 means.metrics.wrote(time.monotonic() - begun)
                 asked = means.submissions.requests(means.name)

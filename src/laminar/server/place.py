@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from laminar.executors.contract import Session
 from laminar.ledger.queues import PROJECT
 from laminar.model.action import Ended, SessionReady
@@ -102,6 +104,8 @@ class Place(Session):
         self._deliver = deliver
         self._idle: set[AttemptKey] = set()
         self._live: set[AttemptKey] = set()
+        #: Held while it is decided whose a slot is: an attempt may end while its run thinks that it waits.
+        self._lock = threading.Lock()
         self.capacity = shared.slots.size
 
     def reserve(self, busy: int, action: ActionKey) -> bool:  # noqa: ARG002
@@ -136,11 +140,12 @@ class Place(Session):
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Ended):
-            self._live.discard(event.key)
-            self._queues.give(event.key.action)
-            if event.key in self._idle:
+            with self._lock:
+                had_slot = event.key in self._live and event.key not in self._idle
+                self._live.discard(event.key)
                 self._idle.discard(event.key)
-            else:
+            self._queues.give(event.key.action)
+            if had_slot:
                 self._slots.give(self._run)
         self._deliver(event)
 
@@ -150,16 +155,18 @@ class Place(Session):
 
     def idle(self, key: AttemptKey, *, idle: bool) -> None:
         """Leave the slot of an attempt that waits for its children to others; that of its queue stays its own."""
-        if key not in self._live:
-            return
+        with self._lock:
+            if key not in self._live or idle is (key in self._idle):
+                return
+            if idle:
+                self._idle.add(key)
+            else:
+                self._idle.discard(key)
+                self._slots.seize(self._run)
         self._agents.rest(key, rests=idle)
         if idle:
-            self._idle.add(key)
             self._slots.give(self._run)
             self._queues.give(key.action, PROJECT)
-        else:
-            self._idle.discard(key)
-            self._slots.seize(self._run)
 
     def close(self) -> None:
         """Let go of attempts that live, since another server goes on with them, and of all slots."""
