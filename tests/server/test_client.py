@@ -39,7 +39,7 @@ from laminar.wire.problems import MEDIA_TYPE, error_of, problem_of
 
 TOKEN = "lam_0123_secret"
 GOOD = peers.answer(body=b'{"number": 5}')
-BUSY = [peers.answer(503, Retry_After="0"), peers.answer(502, Retry_After="0"), b""]
+BUSY = [peers.answer(503, Retry_After="0"), peers.answer(502, Retry_After="0"), b"", GOOD[:-5] + peers.CUT]
 
 
 class Number(msgspec.Struct):
@@ -51,7 +51,7 @@ def test_what_can_be_repeated_is_asked_again(method: str) -> None:
     with peers.peer(*BUSY, GOOD) as peer:
         client = Client(peer.url, at_first=20, patience=20)
         assert client.call(method, "/x", body=Number(1), returns=Number) == Number(5)
-        assert len(peer.asked) == 4
+        assert len(peer.asked) == 5
         assert len(set(peer.asked)) == 1
 
 
@@ -61,7 +61,10 @@ def test_a_post_is_asked_again_if_that_does_no_harm() -> None:
         assert client.call("POST", "/x", body=Number(1), returns=Number, again=True) == Number(5)
 
 
-@pytest.mark.parametrize(("step", "kind"), [(BUSY[0], ServerBusyError), (b"", ServerNotReachableError)])
+@pytest.mark.parametrize(
+    ("step", "kind"),
+    [(BUSY[0], ServerBusyError), (b"", ServerNotReachableError), (GOOD[:-5] + peers.CUT, ServerNotReachableError)],
+)
 def test_another_post_is_asked_once(step: bytes, kind: type[Exception]) -> None:
     with peers.peer(step) as peer:
         with pytest.raises(kind):

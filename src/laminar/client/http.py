@@ -11,7 +11,7 @@ import msgspec
 
 from laminar.client.downloads import Download
 from laminar.client.events import MEDIA_TYPE, follow
-from laminar.client.transport import Transport, origin
+from laminar.client.transport import BAD, Transport, origin
 from laminar.errors import (
     ConfigurationError,
     DigestMismatchError,
@@ -142,10 +142,8 @@ class Client:
             timeout=timeout,
             again=method in REPEATABLE if again is None else again,
         )
-        with answer:
-            self._see(answer, f"{method} {path}")
-            data = answer.read()  # to its end, so that the connection can be used again
-        return None if returns is None else self._read(data, returns, f"{method} {path}")
+        self._see(answer, f"{method} {path}")
+        return None if returns is None else self._read(answer.data, returns, f"{method} {path}")
 
     def events(
         self, path: str, after: int = 0, query: Mapping[str, str | int | float | bool | None] | None = None
@@ -168,7 +166,7 @@ class Client:
 
         def ask(last: int) -> Answer:
             headers = {**self._headers(MEDIA_TYPE), **({"Last-Event-ID": str(last)} if last else {})}
-            answer = self._transport.ask("GET", url, headers=headers, again=True)
+            answer = self._transport.ask("GET", url, headers=headers, again=True, whole=False)
             self._see(answer, f"GET {path}")
             return answer
 
@@ -191,9 +189,7 @@ class Client:
         answer = self._transport.ask(
             "PUT", url, headers={**(headers or {}), "Content-Length": str(length)}, body=content, again=True
         )
-        with answer:
-            self._see_stored(answer, self._transport.absolute(url), UploadRefusedError)
-            answer.drain_conn()
+        self._see_stored(answer, self._transport.absolute(url), UploadRefusedError)
 
     def get(self, url: str) -> BinaryIO:
         """Open what lies at a signed address. The client's token is not shown there.
@@ -211,7 +207,7 @@ class Client:
         """
 
         def ask(headers: Mapping[str, str]) -> Answer:
-            answer = self._transport.ask("GET", url, headers=headers, again=True)
+            answer = self._transport.ask("GET", url, headers=headers, again=True, whole=False)
             self._see_stored(answer, self._transport.absolute(url), ServerError)
             return answer
 
@@ -227,12 +223,11 @@ class Client:
 
     def _see(self, answer: Answer, what: str) -> None:
         """See whether the server has done what it was asked for."""
-        if not 200 <= answer.status < 300:
-            with answer:
-                raise self._refusal(answer, what)
+        if not 200 <= answer.status < BAD:
+            raise self._refusal(answer, what)
 
     def _refusal(self, answer: Answer, what: str) -> Exception:
-        data = answer.read()
+        data = answer.data
         if answer.headers.get("Content-Type", "").startswith(problems.MEDIA_TYPE):
             try:
                 return problems.error_of(msgspec.json.decode(data, type=problems.Problem))
@@ -255,14 +250,13 @@ class Client:
 
     def _see_stored(self, answer: Answer, url: str, kind: type[ServerError]) -> None:
         """See whether a store has done what it was asked for, be it the server's own or one that signs."""
-        if 200 <= answer.status < 300:
+        if 200 <= answer.status < BAD:
             return
-        with answer:
-            if answer.status == ABSENT:
-                raise FileNotFoundError(f"There is nothing at a signed address of {origin(url)}.")
-            if answer.headers.get("Content-Type", "").startswith(problems.MEDIA_TYPE):
-                raise self._refusal(answer, "a signed request")
-            code = _CODE.search(answer.read())
+        if answer.status == ABSENT:
+            raise FileNotFoundError(f"There is nothing at a signed address of {origin(url)}.")
+        if answer.headers.get("Content-Type", "").startswith(problems.MEDIA_TYPE):
+            raise self._refusal(answer, "a signed request")
+        code = _CODE.search(answer.data)
         if code and code[1] in DIGESTS:
             raise DigestMismatchError(
                 f"The bytes that arrived at {origin(url)} are not those announced. Send them again."

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 BUSY = frozenset({429, 502, 503, 504})
 STORE_BUSY = BUSY | {500}
 TOO_MANY = 429
+#: From here on, an answer is none that was asked for.
+BAD = 300
 CONNECT = 5.0
 #: Seconds before the second try, and the most between two; each wait is between half of that and all.
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
@@ -64,8 +66,9 @@ class Transport:
         body: bytes | BinaryIO | None = None,
         timeout: float | None = None,
         again: bool = False,
+        whole: bool = True,
     ) -> Answer:
-        """Send a request, and give the answer with its content not read yet.
+        """Send a request, and give the answer.
 
         Args:
             method: The method.
@@ -74,6 +77,7 @@ class Transport:
             body: The content; a file is sent from where it stands.
             timeout: Seconds between two signs of life; by default those of the client.
             again: Whether it does no harm to send it twice.
+            whole: Whether the content of an answer is read, into its ``data``; that of a refusal always is.
 
         Raises:
             ServerNotReachableError: Nobody answers, or the connection was lost.
@@ -85,6 +89,8 @@ class Transport:
         while True:
             try:
                 answer = self._once(method, url, headers, body, timeout)
+                if whole or answer.status >= BAD:
+                    _ = answer.data  # read here, so that an answer that is cut off is asked for again
             except urllib3.exceptions.HTTPError as error:
                 wait = waits.next() if _can_help(error) and (again or _never_left(error)) else None
                 if wait is None:
@@ -94,7 +100,6 @@ class Transport:
                 wait = waits.next(_asked_for(answer)) if _can_wait(answer, again, busy) else None
                 if wait is None:
                     return answer
-                answer.drain_conn()
             time.sleep(wait)
             if start is not None:
                 body.seek(start)  # type: ignore[union-attr]

@@ -62,6 +62,7 @@ RELEASE_RUNS = "UPDATE runs SET lease = 0, host = '' WHERE host = ? AND place = 
 LEAVE_RUN = """
 UPDATE runs SET lease = 0, host = ''
 WHERE space = ? AND run = ? AND epoch = ? AND host = ? AND place = 'server' AND state = 'RUNNING'
+RETURNING 1
 """
 FIND_HOLDER = """
 SELECT v.url FROM runs r JOIN servers v ON v.name = r.host
@@ -242,10 +243,14 @@ class Submissions:
         """Leave all runs of a server: others may take them at once."""
         self._database.transact(lambda connection: connection.execute(RELEASE_RUNS, (server,)))
 
-    def leave(self, space: str, run: str, epoch: int, server: str) -> None:
-        """Leave one run of a server, if it has it still: others may take it at once, and so may the server."""
+    def leave(self, space: str, run: str, epoch: int, server: str) -> bool:
+        """Leave one run of a server, if it has it still: others may take it at once, and so may the server.
+
+        Returns:
+            Whether it had it.
+        """
         values = (space, run, epoch, server)
-        self._database.transact(lambda connection: connection.execute(LEAVE_RUN, values))
+        return bool(self._database.transact(lambda connection: connection.execute(LEAVE_RUN, values)))
 
     # Stopping, and beginning again
 

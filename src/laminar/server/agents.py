@@ -68,7 +68,7 @@ class Agents:
         self._groups: dict[Pool, Group] = {}
         self._agents: dict[str, Agent] = {}
         self._attempts: dict[AttemptKey, Attempt] = {}
-        #: Attempts that agents run for a server that is gone, by their actions, until somebody takes them back.
+        #: Attempts that agents run and no run here knows, by their actions, until somebody takes them back.
         self._left: dict[ActionKey, LeftOver] = {}
         #: Agents of a server before that have not come back yet, and until when they may.
         self._expected: set[str] = set()
@@ -156,10 +156,13 @@ class Agents:
                 attempt.agent.order(Stop(key=attempt.start.key, grace=grace))
 
     def _withdraw(self, attempt: Attempt) -> None:
+        self._unqueue(attempt)
+        self._end(attempt, Ended(attempt.key, Outcome.CANCELLED, detail="it was stopped before it had a place"))
+
+    def _unqueue(self, attempt: Attempt) -> None:
         for group in self._groups.values():
             if attempt in group.waiting:
                 group.waiting.remove(attempt)
-        self._end(attempt, Ended(attempt.key, Outcome.CANCELLED, detail="it was stopped before it had a place"))
 
     def waiting(self, space: str, run: str) -> dict[tuple[str, int], str]:
         """Say what actions of a run wait for whose attempt has its slot, and no agent yet that is up."""
@@ -168,16 +171,22 @@ class Agents:
             found = {(one.key.action.name, one.key.action.index): _unready(one) for one in attempts}
         return {key: why for key, why in found.items() if why is not None}
 
-    def forget(self, keys: list[AttemptKey]) -> None:
-        """Let go of attempts of a run that another server has taken; their agents go on."""
+    def leave(self, keys: list[AttemptKey]) -> None:
+        """Let go of attempts of a run that is driven no more; their agents go on until somebody takes them back."""
         with self._lock:
             for key in keys:
                 attempt = self._attempts.pop(key, None)
-                if attempt is not None and attempt.agent is not None:
-                    attempt.agent.live.pop(_known(attempt), None)
+                if attempt is None:
+                    continue
+                if attempt.agent is None:
+                    self._unqueue(attempt)
+                else:
+                    known = _known(attempt)
+                    del attempt.agent.live[known]
+                    self._left[known.action] = LeftOver(attempt.agent, known)
 
     def abandon(self, space: str, run: str) -> None:
-        """Stop what a run that has ended has left before and has not asked for."""
+        """Stop what agents run of a run that has ended, or that another server has taken."""
         with self._lock:
             for action in [action for action in self._left if (action.space, action.run) == (space, run)]:
                 self._stop_left(self._left.pop(action))

@@ -160,9 +160,11 @@ class Run:
         means = self._means
         shared = Shared(means.agents, means.lines, means.slots, means.queues)
         places = Places((self.space, self.run), shared, self.deliver)
+        ended = False
         try:
             state, error = self._drive(ledger, places)
             ledger.end(self.space, self.run, self.epoch, state, error)
+            ended = state.terminal
             self._tell(state)
         except StaleEpochError:
             logs.event("a run was taken by another server", space=self.space, run=self.run, epoch=self.epoch)
@@ -171,9 +173,10 @@ class Run:
         except Exception as error:
             logs.mistake("a run failed in the server itself", error, space=self.space, run=self.run)
             ledger.end(self.space, self.run, self.epoch, State.FAILED, f"{type(error).__name__}: {error}"[:500])
+            ended = True
         finally:
             self._leave()
-            places.close()
+            places.close(ended=ended)
 
     def _tell(self, state: State) -> None:
         """Tell operators how it goes: one that was left is WAITING for the next server."""
@@ -339,7 +342,9 @@ class Driving:
         """
         while self._loose:
             run = self._loose[0]
-            self._means.submissions.leave(run.space, run.run, run.epoch, self._means.name)
+            had = self._means.submissions.leave(run.space, run.run, run.epoch, self._means.name)
+            if not had and (run.space, run.run) not in self._runs:
+                self._means.agents.abandon(run.space, run.run)  # another server has it
             with self._lock:
                 self._loose.remove(run)
 

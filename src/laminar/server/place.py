@@ -71,12 +71,17 @@ class Places(dict[str, "Place"]):
         place = self[queue] = Place(queue, *self._parts)
         return place
 
-    def close(self) -> None:
-        """Let go of all."""
+    def close(self, *, ended: bool) -> None:
+        """Let go of all.
+
+        Args:
+            ended: Whether the run has ended, so that nobody will ask for what agents still run.
+        """
         for place in self.values():
             place.close()
         run, shared, _ = self._parts
-        shared.agents.abandon(*run)
+        if ended:
+            shared.agents.abandon(*run)
 
 
 class Place(Session):
@@ -169,9 +174,10 @@ class Place(Session):
             self._queues.give(key.action, PROJECT)
 
     def close(self) -> None:
-        """Let go of attempts that live, since another server goes on with them, and of all slots."""
+        """Let go of attempts that live, for whoever drives the run next, and of all slots."""
         live = list(self._live)
-        self._agents.forget(live)
+        self._agents.leave(live)
         for key in live:
+            self._lines.close(key)
             self._queues.forget(key.action)
         self._slots.leave(self._run)

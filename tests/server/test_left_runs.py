@@ -1,0 +1,56 @@
+"""Runs that a server has to leave: those that nobody has are taken again, those that another has are left to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import jobs
+import psutil
+import pytest
+
+from laminar.model.action import Left
+from laminar.server.driving import Run
+
+SOURCE = '''
+
+@env.task
+def hold(folder: str) -> str:
+    return work(folder, str(os.getpid()))
+'''
+TAKE = "UPDATE runs SET host = 'another', epoch = epoch + 1, lease = lease + 1000"
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[jobs.Jobs]:
+    """A server that drives a run, whose attempt waits."""
+    with jobs.serving(tmp_path) as served:
+        deployed = served.deploy(SOURCE)
+        assert deployed.returncode == 0, deployed.stderr
+        served.run("jobs.hold", "first", folder=str(tmp_path))
+        assert jobs.holds(served.journal)
+        yield served
+
+
+def driven(served: jobs.Jobs) -> Run | None:
+    return served.parts.engine.driving.find(served.view("first").space, "first")
+
+
+def test_a_run_that_nobody_has_is_taken_again_and_its_attempt_goes_on(served: jobs.Jobs) -> None:
+    run = driven(served)
+    assert run is not None
+    run.deliver(Left())
+    assert jobs.holds(lambda: driven(served) not in (None, run))
+    served.go()
+    assert served.ended("first") == ["SUCCEEDED"]
+    [begin, end] = served.journal()
+    assert end.removeprefix("end ") == begin.removeprefix("begin ")
+
+
+def test_a_run_that_another_server_has_is_left_and_its_attempt_stopped(served: jobs.Jobs) -> None:
+    pid = int(served.journal()[0].removeprefix("begin "))
+    assert psutil.pid_exists(pid)
+    served.parts.engine.database.transact(lambda connection: connection.execute(TAKE))
+    assert jobs.holds(lambda: not psutil.pid_exists(pid))
+    assert driven(served) is None
+    assert not served.view("first").state.terminal
