@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -100,6 +102,19 @@ def test_a_request_that_never_ends_does_not_hold_the_server(shell: Shell) -> Non
     connection, _ = server.half()
     assert server.stop() == 0
     connection.close()
+
+
+def test_a_part_that_never_stops_does_not_hold_the_process(shell: Shell) -> None:
+    shell.write("server.yaml", "serve:\n  grace: 1\n")
+    server = serve(shell, "--config", "server.yaml")
+    with contextlib.closing(sqlite3.connect(shell.folder / ".laminar" / "server" / "server.db")) as other:
+        other.execute("BEGIN IMMEDIATE")  # the server waits for who writes, longer than it may take to stop
+        connection, rest = server.half()
+        connection.sendall(rest)
+        assert server.stop() == 1
+        connection.close()
+    assert server.process.stderr is not None
+    assert " in transact\n" in server.process.stderr.read()
 
 
 def test_what_a_server_keeps_outlives_its_death(shell: Shell) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import signal
 import threading
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 #: Seconds that a connection is kept on which nothing is asked.
 IDLE = 65
+#: Seconds that the rest of the server has to stop, after those of requests under way.
+LAST = 10
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -62,7 +65,9 @@ def url(listener: socket.socket) -> str:
 
 
 class Server(uvicorn.Server):
-    """A server that tells those who wait when it stops, and leaves its process alive.
+    """A server that tells those who wait when it stops, and leaves its process alive until all parts have stopped.
+
+    If one of them never does, the process ends all the same: what it drives is in the database, as after a crash.
 
     Args:
         routes: All that can be asked for.
@@ -89,6 +94,7 @@ class Server(uvicorn.Server):
             )
         )
         self._stopping = services.stopping
+        self._grace = settings.grace
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more connections, tell those who wait, and let requests under way finish."""
@@ -112,4 +118,5 @@ class Server(uvicorn.Server):
         """Stop; at a second Ctrl-C without waiting for anything."""
         if not self.should_exit:
             logs.event("stopping", signal=signal.Signals(sig).name)
+            faulthandler.dump_traceback_later(self._grace + LAST, exit=True)  # says of each thread where it stands
         super().handle_exit(sig, frame)
