@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ from trials import HERE, holds
 from laminar.client.http import Client
 from laminar.errors import ServerError
 from laminar.host import processes
-from laminar.ledger.journal import CallJournal
 from laminar.ledger.opening import open_database
+from laminar.model.entries import entry_of
 from laminar.model.states import State
 from laminar.wire.runs import ResultView, RunRequest, RunView, StopRequest
 
@@ -31,6 +32,8 @@ PROGRAM = HERE / "programs" / "served.py"
 VARIABLE = "CHAOS_JOURNAL"
 COMMAND = str(Path(sys.executable).with_name("laminar"))
 EVENTS = "SELECT time, detail FROM events WHERE space = ? AND run = ? AND kind = 'run' ORDER BY sequence"
+#: All that was ever committed, also what was committed again.
+COMMITS = "SELECT entry FROM calls WHERE space = ? AND run = ? ORDER BY sequence"
 #: Seconds after which a run counts as stuck.
 PATIENCE = 120.0
 
@@ -183,6 +186,10 @@ class Served:
         except FileNotFoundError:
             return []
 
+    def starts(self) -> Counter[tuple[Any, ...]]:
+        """Count how often each task of each run has started, by its number."""
+        return Counter((line[3], line[1], line[2]) for line in self.lines() if line[0] == "start")
+
     def violations(self, runs: dict[str, tuple[str, Any]]) -> list[str]:
         """Compare what was noted with what is recorded.
 
@@ -210,9 +217,10 @@ class Served:
     def _again(self, database: Any, name: str) -> list[str]:
         """List what has started after it was committed."""
         committed: dict[tuple[str, object], float] = {}
-        for entry in CallJournal(database, SPACE, name, 0).read().values():
+        for (row,) in database.read(COMMITS, (SPACE, name)):
+            entry = entry_of(json.loads(row))
             if entry.task == "served.leaf" and entry.output is not None and entry.inputs is not None:
-                committed["leaf", pickle.loads(entry.inputs)["x"]] = entry.ended
+                committed.setdefault(("leaf", pickle.loads(entry.inputs)["x"]), entry.ended)
         return [
             f"{name}: {line[1]} {line[2]} started {line[4] - committed[line[1], line[2]]:.3f} s after its commit"
             for line in self.lines()

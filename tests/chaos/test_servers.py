@@ -6,7 +6,6 @@ import random
 import signal
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,11 +40,6 @@ def make(tmp_path: Path) -> Iterator[Any]:
     yield start
     for one in made:
         one.end()
-
-
-def starts(served: Served) -> Counter[tuple[Any, ...]]:
-    """Count how often each leaf of each run has started."""
-    return Counter((line[3], line[1], line[2]) for line in served.lines() if line[0] == "start")
 
 
 @pytest.mark.timeout(1200)
@@ -85,7 +79,7 @@ def test_two_servers_on_one_database_start_nothing_twice(make: Any, postgres: st
         runs[name] = ("served.tree", expected(2))
     first.wait(list(runs), 900)
     assert first.violations(runs) == []
-    assert [which for which, count in starts(first).items() if count > 1] == []
+    assert [which for which, count in first.starts().items() if count > 1] == []
 
 
 @pytest.mark.timeout(1200)
@@ -119,7 +113,7 @@ def test_doubled_late_and_lost_messages_change_nothing(make: Any) -> None:
             runs[f"n{number}"] = (entity, value)
         served.wait(list(runs), 900)
         assert served.violations(runs) == []
-        assert [which for which, count in starts(served).items() if count > 1] == []
+        assert [which for which, count in served.starts().items() if count > 1] == []
         assert holds(lambda: proxy.refused, 10), "no stale message was refused"
     finally:
         proxy.close()
@@ -152,14 +146,14 @@ def test_a_worker_that_stands_still_is_given_up_in_time_and_one_whose_loop_is_bl
     served.submit("served.stubborn", "blocked", seconds=SILENCE + 3)
     assert served.wait(["blocked"])["blocked"].state is State.SUCCEEDED
     served.submit("served.patient", "stopped")
-    assert holds(lambda: starts(served)["stopped", "patient", 0] == 1)
+    assert holds(lambda: served.starts()["stopped", "patient", 0] == 1)
     stopped = served.agents()
     for agent in stopped:
         processes.signal_process(agent, signal.SIGSTOP)
     began = time.monotonic()
-    assert holds(lambda: starts(served)["stopped", "patient", 0] == 2)
+    assert holds(lambda: served.starts()["stopped", "patient", 0] == 2)
     noticed = time.monotonic() - began
     served.gate()
     assert served.wait(["stopped"])["stopped"].state is State.SUCCEEDED
-    assert starts(served)["blocked", "stubborn", 0] == 1
+    assert served.starts()["blocked", "stubborn", 0] == 1
     assert noticed < NOTICED
