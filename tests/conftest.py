@@ -12,6 +12,7 @@ import engines
 import moto_process
 import postgres as postgres_cluster
 import served
+import spreading
 
 
 @pytest.fixture(scope="session")
@@ -132,17 +133,14 @@ def postgres(cluster: postgres_cluster.Cluster | None, needs: Callable[[object, 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Give each test to whichever worker is free; those of a class that shares runs go to one.
+    """Spread tests as ``spreading`` says, in the order in which they were collected."""
+    config.option.loadscopereorder = False
+    return spreading.Spread(config, log)
 
-    ``--dist loadgroup``, which is made for that, has no effect with pytest 9.2 and pytest-xdist 3.8.
-    """
-    from xdist.scheduler import LoadScopeScheduling
 
-    class Sharing(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            return nodeid.rpartition("::")[0] if "/test_parity.py::Test" in nodeid.partition("[")[0] else nodeid
-
-    return Sharing(config, log)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    items.sort(key=spreading.rank)
 
 
 @pytest.fixture(scope="session")

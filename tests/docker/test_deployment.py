@@ -15,7 +15,7 @@ import pytest
 from engines import DOCKER, Engine
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.xdist_group("deployment"), pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 DOCKERFILE = """\
 FROM rchui/laminar

@@ -1,0 +1,39 @@
+"""How tests are spread over workers: what takes longest begins first, and what shares something stays together."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+TESTS = Path(__file__).parent
+#: Folders whose tests take longest, in this order; all others follow, so that no worker is long alone at the end.
+LONGEST = ("docker", "chaos", "images", "examples", "operations", "typing", "docs", "executors", "server", "tasks")
+
+
+class Spread(LoadScopeScheduling):
+    """Gives each test to whichever worker is free; what shares something goes to one worker, lest it is made twice.
+
+    ``--dist loadgroup``, which is made for that, has no effect with pytest 9.2 and pytest-xdist 3.8.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        test = nodeid.partition("[")[0]
+        if "/test_parity.py::Test" in test:
+            return test.rpartition("::")[0]
+        file = test.partition("::")[0]
+        return file if _shares(self.config.rootpath / file) else nodeid
+
+
+@functools.cache
+def _shares(file: Path) -> bool:
+    """Whether tests of a file share something that no other has."""
+    return 'scope="module"' in file.read_text()
+
+
+def rank(test: pytest.Item) -> int:
+    """Give the place of a test in the order in which they begin."""
+    folder = test.path.relative_to(TESTS).parts[0]
+    return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
