@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import http.client
 import json
 import os
@@ -46,8 +47,10 @@ class Served:
                 return self.log[-1]
         raise AssertionError(f"The server ended without {message!r}: {self.log}")
 
-    def ask(self, method: str, path: str, token: str = "", body: object = None) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=faces.PATIENCE)
+    def ask(
+        self, method: str, path: str, token: str = "", body: object = None, patience: float = faces.PATIENCE
+    ) -> tuple[int, Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=patience)
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         data = None if body is None else json.dumps(body).encode()
         connection.request(method, f"/api/v1{path}", data, {**headers, "Content-Type": "application/json"})
@@ -115,6 +118,19 @@ def test_a_part_that_never_stops_does_not_hold_the_process(shell: Shell) -> None
         connection.close()
     assert server.process.stderr is not None
     assert " in transact\n" in server.process.stderr.read()
+
+
+def test_a_signal_that_comes_while_a_line_is_written_is_heard(shell: Shell) -> None:
+    server = serve(shell, PYTHONUNBUFFERED="")
+    assert server.process.stderr is not None
+    fcntl.fcntl(server.process.stderr.fileno(), fcntl.F_SETPIPE_SZ, 4096)
+    with contextlib.suppress(TimeoutError):  # nobody reads the log, so that in the end the server waits for room
+        while True:
+            server.ask("GET", "/health", patience=1.0)
+    server.process.send_signal(signal.SIGTERM)
+    server.until("stopping")
+    server.until("stopped")
+    assert server.process.wait(faces.PATIENCE) == 0
 
 
 def test_what_a_server_keeps_outlives_its_death(shell: Shell) -> None:

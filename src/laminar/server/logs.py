@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def write_to(stream: TextIO, form: str) -> None:
         form: ``json``, ``plain``, or ``auto``: plain in a terminal.
     """
     plain = form == "plain" or (form == "auto" and stream.isatty())
-    handler = logging.StreamHandler(stream)
+    handler = _Lines(stream)
     handler.setFormatter(_Plain() if plain else _Json())
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -42,6 +43,31 @@ def mistake(message: str, error: BaseException, **fields: Any) -> None:
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
     found: dict[str, Any] = getattr(record, "fields", {})
     return found
+
+
+class _Lines(logging.StreamHandler["TextIO"]):
+    """Writes lines, one after the other.
+
+    A signal can come while one is written, and what hears it has a line of its own: in the middle of the first a stream
+    would refuse it, and the signal would be lost with that.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._waiting: deque[logging.LogRecord] = deque()
+        self._writes = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, and those that have come meanwhile; others than this thread are kept out by the lock."""
+        self._waiting.append(record)
+        if self._writes:
+            return
+        self._writes = True
+        try:
+            while self._waiting:
+                super().emit(self._waiting.popleft())
+        finally:
+            self._writes = False
 
 
 class _Json(logging.Formatter):
