@@ -29,11 +29,16 @@ async def refuse(asked: Asked) -> None:
     raise errors.UnknownProjectError("No project 'x' is known.")
 
 
+async def silent(asked: Asked) -> None:
+    raise errors.LedgerError("The database does not answer.")
+
+
 @pytest.fixture
 def face() -> Iterator[faces.Face]:
     more = (
         Route("GET", "/mistake", Role.VIEWER, mistake, "Fail."),
         Route("GET", "/refuse/{project}", Role.VIEWER, refuse, "Refuse."),
+        Route("GET", "/ledger", Role.VIEWER, silent, "Find no database."),
     )
     with faces.running((*faces.ROUTES, *more)) as found:
         yield found
@@ -91,6 +96,11 @@ def test_a_mistake_of_the_server_tells_strangers_nothing_but_where_to_look(face:
     told = next(line for line in lines if line["level"] == "error")
     assert told["request"] == answer.json["request"]
     assert "ZeroDivisionError: a secret of the server" in told["traceback"]
+
+
+def test_a_database_that_does_not_answer_is_worth_asking_again(face: faces.Face) -> None:
+    answer = face.ask("GET", "/api/v1/ledger")
+    assert (answer.status, answer.kind, answer.headers["retry-after"]) == (503, "ledger-error", "1")
 
 
 def test_an_unknown_path_and_a_wrong_method_say_what_there_is(face: faces.Face) -> None:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 #: Seconds that the word of a server counts.
 LEASE = 10.0
 #: Seconds between words.
-BEAT = LEASE / 5
+BEAT = LEASE / 10
 #: Seconds between looks for runs that nobody holds, where nothing has rung.
 GLANCE = 1.0
 #: Seconds that an attempt has to end by itself when it is stopped.
@@ -300,14 +300,15 @@ class Driving:
             self._wake.wait(GLANCE)
             self._wake.clear()
             try:
-                self._claim_some(again=self._means.agents.settled())
-            except LedgerError as error:
+                self._claim_some()
+            except Exception as error:
                 logs.mistake("no run can be taken", error)
 
-    def _claim_some(self, *, again: bool) -> None:
+    def _claim_some(self) -> None:
         means = self._means
         room = means.most - len(self._runs)
-        for found in means.submissions.claimable(room, means.recovered if again else 0) if room > 0 else ():
+        recovered = means.recovered if means.agents.settled() else 0
+        for found in means.submissions.claimable(room, recovered) if room > 0 else ():
             if self._closing.is_set():
                 return
             where = (found.space, found.run)
@@ -324,16 +325,23 @@ class Driving:
     def _begin(self, run: Run) -> None:
         with self._lock:
             self._runs[run.space, run.run] = run
-        threading.Thread(target=self._drive, args=(run,), daemon=True, name=f"laminar-{run.run}").start()
+        try:
+            threading.Thread(target=self._drive, args=(run,), daemon=True, name=f"laminar-{run.run}").start()
+        except RuntimeError:  # the system has no thread to spare
+            self._drop(run)
+            raise
 
     def _drive(self, run: Run) -> None:
         try:
             run.drive()
         finally:
-            with self._lock:
-                del self._runs[run.space, run.run]
-                self._loose.append(run)
+            self._drop(run)
             self._wake.set()
+
+    def _drop(self, run: Run) -> None:
+        with self._lock:
+            del self._runs[run.space, run.run]
+            self._loose.append(run)
 
     def _let_loose(self) -> None:
         """Leave the runs whose threads have ended, which is nothing where they have come to their ends.
@@ -351,22 +359,20 @@ class Driving:
     def _beat(self) -> None:
         """Keep hold of all runs, and hear what others want of them."""
         means = self._means
-        while not self._closing.wait(BEAT / 2):
+        while not self._closing.wait(BEAT):
             with self._lock:
                 driven = list(self._runs.items())
             begun = time.monotonic()
             try:
-                self._let_loose()
                 held = means.submissions.extend(means.name, LEASE)
                 means.metrics.wrote(time.monotonic() - begun)
-                asked = means.submissions.requests(means.name)
+                self._heard = time.monotonic()
+                for where, run in driven:
+                    if held.get(where) != run.epoch:
+                        run.deliver(Left())  # which does no harm to one that has just ended
+                for space, name, reason in means.submissions.requests(means.name):
+                    self.stop(space, name, reason)
                 means.queues.beat()
-            except LedgerError as error:
-                logs.mistake("the database does not answer", error)
-                continue
-            self._heard = time.monotonic()
-            for where, run in driven:
-                if held.get(where) != run.epoch:
-                    run.deliver(Left())  # which does no harm to one that has just ended
-            for space, name, reason in asked:
-                self.stop(space, name, reason)
+                self._let_loose()
+            except Exception as error:
+                logs.mistake("the word of this server was not given, or not in full", error)

@@ -77,9 +77,11 @@ class Places(dict[str, "Place"]):
         Args:
             ended: Whether the run has ended, so that nobody will ask for what agents still run.
         """
+        run, shared, _ = self._parts
         for place in self.values():
             place.close()
-        run, shared, _ = self._parts
+        shared.slots.leave(run)  # now that no end is told any more, which would give one back
+        shared.queues.leave(*run)
         if ended:
             shared.agents.abandon(*run)
 
@@ -174,10 +176,8 @@ class Place(Session):
             self._queues.give(key.action, PROJECT)
 
     def close(self) -> None:
-        """Let go of attempts that live, for whoever drives the run next, and of all slots."""
+        """Let go of attempts that live, for whoever drives the run next."""
         live = list(self._live)
         self._agents.leave(live)
         for key in live:
             self._lines.close(key)
-            self._queues.forget(key.action)
-        self._slots.leave(self._run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from starlette.responses import Response
 
-from laminar.errors import AuthenticationError, RateLimitError, RequestError, ServerBusyError
+from laminar.errors import AuthenticationError, LedgerError, RateLimitError, RequestError, ServerBusyError
 from laminar.wire.problems import MEDIA_TYPE, problem_of
 
 TYPE_CHECKING = False
@@ -46,7 +46,7 @@ def wrong_method(method: str, path: str, known: list[str]) -> RequestError:
 def _headers(error: LaminarError) -> dict[str, str]:
     if isinstance(error, AuthenticationError):
         return {"WWW-Authenticate": 'Bearer realm="laminar"'}
-    if isinstance(error, (RateLimitError, ServerBusyError)):
+    if isinstance(error, (RateLimitError, ServerBusyError, LedgerError)):
         return {"Retry-After": "1"}
     if isinstance(error, RequestError) and error.allowed:
         return {"Allow": ", ".join(error.allowed)}

@@ -112,11 +112,13 @@ class Queues:
         for slot in slots:
             self._given.put(slot)
 
-    def forget(self, action: ActionKey) -> None:
-        """Leave the slots of an action that goes on to the next server: their lease runs on, or is taken over."""
-        holder = _holder(action)
+    def leave(self, space: str, run: str) -> None:
+        """Leave the slots of a run to who drives it next: their lease ends, or is taken over. It waits for no more."""
         with self._lock:
-            self._held -= {slot for slot in self._held if slot[2] == holder and slot[0] == action.space}
+            self._held -= {slot for slot in self._held if slot[0] == space and slot[2].startswith(f"{run}/")}
+            for (where, _), waiting in self._waiting.items():
+                if where == space:
+                    waiting.pop(run, None)
 
     def _give_back(self) -> None:
         while (slot := self._given.get()) is not None:

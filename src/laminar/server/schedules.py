@@ -86,7 +86,7 @@ class Schedules:
         while not self._closing.wait(1.0 - time.time() % 1.0):
             try:
                 self.tick()
-            except LedgerError as error:
+            except Exception as error:
                 logs.mistake("no trigger can be looked at", error)
 
     def tick(self) -> None:

@@ -38,6 +38,7 @@ STATUSES: dict[type[BaseException], int] = {
     errors.ConfigurationError: 422,
     errors.RateLimitError: 429,
     errors.ServerBusyError: 503,
+    errors.LedgerError: 503,
     errors.StorageError: 507,
 }
 
