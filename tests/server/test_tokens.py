@@ -35,6 +35,18 @@ def test_a_revoked_token_counts_no_more_from_the_next_request_on(guarded: faces.
     assert "www-authenticate" in refused.headers
 
 
+def test_a_clock_that_was_set_back_lets_no_revoked_token_in() -> None:
+    table, clock = faces.Table(), [1_000_000.0]
+    one, other = Tokens(table, lambda: clock[0]), Tokens(table, lambda: clock[0])
+    row, text = one.create("ann", Role.VIEWER)
+    assert one.authenticate(text).name == "ann"
+    other.revoke(row.id)
+    clock[0] -= 3600
+    assert not one.remembers(text)
+    with pytest.raises(AuthenticationError, match="was revoked"):
+        one.authenticate(text)
+
+
 def test_revoking_again_changes_nothing(guarded: faces.Face) -> None:
     guarded.token = guarded.token_for(Role.ADMIN)
     row, _ = guarded.services.tokens.create("ann", Role.EDITOR)

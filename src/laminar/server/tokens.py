@@ -102,8 +102,7 @@ class Tokens:
     def remembers(self, text: str) -> bool:
         """Tell whether a token can be checked without the database, and so without a thread to wait in."""
         read, row = self._read.get(_id(text), (0.0, None))
-        now = self._now()
-        return row is not None and now - read < FRESH and now - (row.last_used or 0.0) <= NOTED
+        return row is not None and self._is_fresh(read) and self._now() - (row.last_used or 0.0) <= NOTED
 
     def authenticate(self, text: str) -> Identity:
         """Tell whose a token is.
@@ -125,10 +124,14 @@ class Tokens:
 
     def _row(self, token: str) -> TokenRow | None:
         read, row = self._read.get(token, (0.0, None))
-        if row is None or self._now() - read >= FRESH:
+        if row is None or not self._is_fresh(read):
             row = self._table.find(token)
             self._keep(row)
         return row
+
+    def _is_fresh(self, read: float) -> bool:
+        """Tell whether what was read at a time still counts; a clock that was set back says nothing."""
+        return 0.0 <= self._now() - read < FRESH
 
     def _note(self, row: TokenRow) -> None:
         now = self._now()
