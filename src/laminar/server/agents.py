@@ -151,13 +151,10 @@ class Agents:
                 return
             attempt.stop = grace
             if attempt.agent is None:
-                self._withdraw(attempt)
+                self._unqueue(attempt)
+                self._end(attempt, Ended(key, Outcome.CANCELLED, detail="it was stopped before it had a place"))
             else:
                 attempt.agent.order(Stop(key=attempt.start.key, grace=grace))
-
-    def _withdraw(self, attempt: Attempt) -> None:
-        self._unqueue(attempt)
-        self._end(attempt, Ended(attempt.key, Outcome.CANCELLED, detail="it was stopped before it had a place"))
 
     def _unqueue(self, attempt: Attempt) -> None:
         for group in self._groups.values():
@@ -218,7 +215,10 @@ class Agents:
         self._agents[agent.id] = agent
         self._fill(agent)
         token = self._signer.sign("agent", {"agent": agent.id, "pool": vars(pool)}, FOREVER)
-        agent.handle = self.launcher.launch(agent.id, token, pool, partial(self._gone, agent))
+        try:
+            agent.handle = self.launcher.launch(agent.id, token, pool, partial(self._gone, agent))
+        except Exception as error:
+            self._gone(agent, Gone(f"it could not be started: {error}"))
 
     def _fill(self, agent: Agent) -> None:
         """Give an agent what waits, as far as it has room."""
@@ -250,7 +250,7 @@ class Agents:
             self._groups[pool].vain = 0
             for key in hello.live:
                 known = key.key()
-                if known not in agent.live:
+                if known not in agent.live and key.space == pool.space:
                     self._left[known.action] = LeftOver(agent, known)
         return Welcome(
             space=pool.space,
@@ -339,6 +339,7 @@ class Agents:
         """Have an agent leave."""
         agent.order(Leave())
         self._drop(agent)
+        self._forget_idle(agent.pool)
         if agent.handle is not None:
             agent.handle.leaves()
 
@@ -347,11 +348,15 @@ class Agents:
         group = self._groups.get(agent.pool)
         if group is not None:
             group.agents.pop(agent.id, None)
-            if not group.agents and not group.waiting and not group.vain:
-                del self._groups[agent.pool]
         for action, left in list(self._left.items()):
             if left.agent is agent:
                 del self._left[action]
+
+    def _forget_idle(self, pool: Pool) -> None:
+        """Keep nothing of a pool that has no agent, and for which nothing waits."""
+        group = self._groups.get(pool)
+        if group is not None and not group.agents and not group.waiting:
+            del self._groups[pool]
 
     # Who is gone
 
@@ -369,15 +374,20 @@ class Agents:
             self._drop(agent)
             if not agent.up and (how.error is not None or group.vain >= VAIN):
                 self._give_up(group, lost, how)
-                return
-            for attempt in lost:
-                attempt.agent = None
-                if agent.up or how.memory or attempt.stop is not None:
-                    self._end(attempt, _lost(attempt, how))
-                else:
-                    self._place(agent.pool, attempt)
-            if group.waiting and not group.agents:
-                self._launch(agent.pool, group)
+            else:
+                self._start_again(agent, group, lost, how)
+            self._forget_idle(agent.pool)
+
+    def _start_again(self, agent: Agent, group: Group, lost: list[Attempt], how: Gone) -> None:
+        """Place attempts elsewhere that had not begun; the others end."""
+        for attempt in lost:
+            attempt.agent = None
+            if agent.up or how.memory or attempt.stop is not None:
+                self._end(attempt, _lost(attempt, how))
+            else:
+                self._place(agent.pool, attempt)
+        if group.waiting and not group.agents:
+            self._launch(agent.pool, group)
 
     def _give_up(self, group: Group, lost: list[Attempt], how: Gone) -> None:
         waiting = [*lost, *group.waiting]
@@ -397,15 +407,20 @@ class Agents:
         before = time.monotonic()
         while not self._closing.wait(GLANCE):
             now = time.monotonic()
-            with self._lock:
-                late = now - before - GLANCE
-                before = now
-                self._expect(now)
-                self._stop_unclaimed(now)
-                for agent in list(self._agents.values()):
-                    if late > GLANCE:
-                        agent.seen += late  # this process stood still, and heard nobody
-                    self._check(agent, now)
+            try:
+                with self._lock:
+                    self._look_once(now, late=now - before - GLANCE)
+            except Exception as error:
+                logs.mistake("agents were not looked at, or not all", error)
+            before = now
+
+    def _look_once(self, now: float, late: float) -> None:
+        self._expect(now)
+        self._stop_unclaimed(now)
+        for agent in list(self._agents.values()):
+            if late > GLANCE:
+                agent.seen += late  # this process stood still, and heard nobody
+            self._check(agent, now)
 
     def _stop_unclaimed(self, now: float) -> None:
         """Stop what was started for a server that is gone, where no run asks for it."""
@@ -418,11 +433,13 @@ class Agents:
         """End agents of a server before that do not come back."""
         if not self._expected or now < self._until:
             return
-        for name in self._expected:
-            handle = self.launcher.find(name, _nothing)
-            if handle is not None:
-                handle.stop()
-        self._expected = set()
+        try:
+            for name in self._expected:
+                handle = self.launcher.find(name, _nothing)
+                if handle is not None:
+                    handle.stop()
+        finally:
+            self._expected = set()
 
     def _check(self, agent: Agent, now: float) -> None:
         if agent.handle is not None and not agent.handle.ready:

@@ -25,7 +25,7 @@ from laminar.data.journal import SPACE
 from laminar.data.serde import frames
 from laminar.data.serde.failures import describe
 from laminar.data.values import Values
-from laminar.errors import LaminarError, ServerError, StaleAttemptError
+from laminar.errors import LaminarError, LedgerError, ServerError, StaleAttemptError, StorageError
 from laminar.executors.contract import Host
 from laminar.executors.process import ForkSession
 from laminar.host import processes
@@ -253,15 +253,20 @@ class Agent:
     # What it tells the server, in a thread of its own
 
     def _report(self) -> None:
+        try:
+            self._report_all()
+        except Exception as error:
+            if not isinstance(error, ServerError):
+                sys.excepthook(*sys.exc_info())
+            os._exit(75)  # nobody tells the server any more; the attempts end with this process
+
+    def _report_all(self) -> None:
         told = 0.0
         while True:
             report, last = self._collect()
             something = bool(report.started or report.ended or report.output or report.failed)
             if something or time.monotonic() - told > BEAT:
-                try:
-                    self._tell(report)
-                except ServerError:
-                    os._exit(75)  # nobody takes reports any more; the attempts end with this process
+                self._tell(report)
                 told = time.monotonic()
             if last:
                 return
@@ -271,10 +276,10 @@ class Agent:
         while True:
             try:
                 heard: Heard = self._client.call("POST", "/agent/report", body=report, returns=Heard, again=True)
-            except StaleAttemptError:
+            except (StaleAttemptError, StorageError, LedgerError):
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(GLANCE)  # the other thread says hello
+                time.sleep(GLANCE)  # the other thread says hello, or the server has no room just now
                 continue
             self._heard(report, heard)
             return
@@ -283,7 +288,8 @@ class Agent:
         """Forget what the server has taken, and what it does not want; the rest is told again."""
         for chunk in reversed(report.output):
             if chunk.key in heard.later:
-                self._running[chunk.key.key()].sent = chunk.offset
+                running = self._running[chunk.key.key()]
+                running.sent = min(running.sent, chunk.offset)  # less, if hello was said since
         with self._lock:
             for end in report.ended:
                 if end.key not in heard.later:
@@ -306,9 +312,9 @@ class Agent:
                 self._running[event.key].end = _end(event)
         with self._lock:
             running = list(self._running.values())
-        output: list[Chunk] = []
-        for one in running:
-            output += one.printed(ALL - sum(len(chunk.data) for chunk in output))
+            output: list[Chunk] = []
+            for one in running:
+                output += one.printed(ALL - sum(len(chunk.data) for chunk in output))
         started = [event for event in events if isinstance(event, Key)]
         ends = [one.end for one in running if one.end is not None and one.whole]
         lost = next((event.error for event in events if isinstance(event, SessionLost)), None)
