@@ -241,6 +241,32 @@ def test_logs_are_shown_by_task_and_by_action(served):
     assert "Nothing was printed." in served.laminar("logs", run, "a0").err
 
 
+def test_logs_take_the_short_name_of_a_task_and_know_which_names_there_are(served):
+    run = served.ran("work.py", "total", "--count", "2")
+
+    assert len(served.laminar("logs", run, "square").out.splitlines()) == 2
+    answer = served.laminar("logs", run, "sqare")
+    assert (answer.code, answer.out) == (2, "")
+    assert f"Run {run} has called no task 'sqare'. Did you mean 'square'?" in answer.err
+
+
+def test_logs_of_a_flow_are_shown_by_layer_and_split(served):
+    run = served.ran("work.py", served.flow, "--number", "4")
+
+    for place in ("Double", f"{served.flow}.Double", "Double/0"):
+        assert served.laminar("logs", run, place).out == f"{served.flow}.Double | doubles 4\n"
+    answer = served.laminar("logs", run, "Double/1")
+    assert (answer.code, answer.out) == (2, "")
+    assert "has no split '1' that has begun" in answer.err
+
+
+def test_a_flow_that_is_followed_names_its_splits_by_their_index(served):
+    answer = served.laminar("run", "work.py", served.flow, "--number", "4", "--follow")
+
+    assert answer.code == 0
+    assert f"laminar: {served.flow}.Double[0] succeeded" in answer.err
+
+
 def test_why_a_call_ran_is_told(served):
     run = served.ran("work.py", "total", "--count", "1")
     answer = served.laminar("why", run, "square")

@@ -8,11 +8,13 @@ import time
 
 from laminar.cli import answers, endings, options, outcomes
 from laminar.console import words
+from laminar.errors import FlowError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from laminar.cli.served import Seen, Served
     from laminar.client.http import Client
     from laminar.runs.printing import Line
     from laminar.runs.server_runs import ServerRuns
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 CANCELLED = "CANCELLED"
 #: Seconds between looks, while it is waited for the end of a run.
 GLANCE = 0.1
+#: Name of the first action of a run.
+ROOT = "a0"
 #: Characters of an action's name that tell one from the other.
 SHORT = 6
 
@@ -77,9 +81,10 @@ def show(runs: ServerRuns, name: str) -> None:
     from laminar.runs.printing import Lines  # 100 ms of all that asking a server needs
 
     lines = Lines()
+    labels: dict[str, str] = {}
     for told in runs.events(name, output=True):
         if isinstance(told, dict):
-            _say(told)
+            _say(told, labels)
         else:
             for line in lines.take(told):
                 sys.stdout.write(f"{words.clean(str(line))}\n")
@@ -89,12 +94,24 @@ def show(runs: ServerRuns, name: str) -> None:
     sys.stdout.flush()
 
 
-def _say(told: dict[str, Any]) -> None:
+def _say(told: dict[str, Any], labels: dict[str, str]) -> None:
     """Say that something has another state, where people want to know that."""
-    if told["kind"] == "action" and told["state"] != "WAITING":
-        which = told["name"] if told["name"] == "a0" else told["name"][:SHORT]
+    if told["kind"] != "action":
+        return
+    if told.get("label"):
+        labels[told["name"]] = told["label"]  # it is told once, when the action is called
+    if told["state"] != "WAITING":
         reason = f": {told['reason']}" if told.get("reason") else ""
-        answers.remark(f"{told.get('task') or ''}[{which}] {told['state'].lower()}{reason}")
+        answers.remark(f"{_which(told, labels)} {told['state'].lower()}{reason}")
+
+
+def _which(told: dict[str, Any], labels: dict[str, str]) -> str:
+    """Name an action: a split of a layer by its index, another by the beginning of its name."""
+    of, _, layer = (told.get("task") or "").rpartition(".")
+    label = labels.get(told["name"], "")
+    if of and label.startswith(f"{layer}["):
+        return f"{of}.{label}"
+    return f"{told.get('task') or ''}[{told['name'] if told['name'] == ROOT else told['name'][:SHORT]}]"
 
 
 def ended(run: Run) -> int:
@@ -135,13 +152,20 @@ def found(client: Client, run: str) -> Run:
 
 
 def logs(client: Client, run: str, place: str | None, output: str, *, follow: bool) -> None:
-    """Show what a run has printed: all, or one action, or the calls of one task."""
-    from laminar.runs.printing import Lines
-    from laminar.runs.server_runs import ServerRuns
+    """Show what a run has printed: all, or one action, one split of a layer, or the calls of one task.
 
-    name = found(client, run).name
+    Raises:
+        UnknownRunError: There is no such run.
+        FlowError: There is no such place in it.
+    """
+    from laminar.cli.served import Served
+    from laminar.runs.printing import Lines
+
+    served = Served(client)
+    [look] = served.parts(run)
+    which = None if place is None else _which_of(look, served, place)
     lines, any_ = Lines(), False
-    for piece in ServerRuns(client).printed(name, place, wait=follow):
+    for piece in served.served.printed(look.run.run, which, wait=follow):
         any_ = True
         for line in lines.take(piece):
             _print(line, output)
@@ -150,6 +174,25 @@ def logs(client: Client, run: str, place: str | None, output: str, *, follow: bo
         _print(line, output)
     if not any_:
         answers.remark("Nothing was printed.")
+
+
+def _which_of(look: Seen, served: Served, place: str) -> str:
+    """Give what the server calls a place: the full name of a task or a layer, or an action.
+
+    Raises:
+        FlowError: There is none, or it is ambiguous.
+    """
+    from laminar.cli import calls
+
+    layer, slash, index = place.partition("/")
+    rows = calls.find(served.records, look.run, layer)
+    if slash:
+        rows = [row for row in rows if row.label == f"{layer.rpartition('.')[2]}[{index}]"]
+        if not rows:
+            raise FlowError(f"Layer {layer} of run {look.run.run} has no split {index!r} that has begun.")
+        return rows[0].name
+    first = rows[0]
+    return first.name if first.name.startswith(place) else first.task or ""
 
 
 def _print(line: Line, output: str) -> None:

@@ -254,7 +254,7 @@ class Ledger(Reader):
         fresh = self._fresh.get(action)
         if fresh is not None:
             call = fresh.action
-            call[1:5] = (State.RUNNING.value, call[2], call[3] + 1, call[4] or now)
+            call[1:5] = (State.RUNNING.value, _lasting(call[2]), call[3] + 1, call[4] or now)
             fresh.attempts[key.number] = [State.RUNNING.value, None, now, None, None, None, log]
             return
         row = (action.space, action.run, action.name, action.index, key.number, key.epoch, now, log)
@@ -284,7 +284,7 @@ class Ledger(Reader):
             self._tell(key.space, key.run, feed.ACTION, key.name, key.index, state=state, reason=reason)
         fresh = self._fresh.get(key)
         if fresh is not None:
-            fresh.action[1:3] = (state.value, reason or (fresh.action[2] if state.terminal else None))
+            fresh.action[1:3] = (state.value, reason or _lasting(fresh.action[2]))
             fresh.action[5] = ended
             return
         self._add(queries.SETTLE_ACTION, (state.value, reason, ended, key.space, key.run, key.name, key.index, epoch))
@@ -369,6 +369,11 @@ class _Fresh(Value, hot=True):
 
     action: list[Any]
     attempts: dict[int, list[Any]]
+
+
+def _lasting(reason: str | None) -> str | None:
+    """Give what of a reason stays when it is over: what the cache had to do with it."""
+    return reason if reason is not None and reason.startswith("cache:") else None
 
 
 def _attempt_rows(fresh: dict[ActionKey, _Fresh]) -> Iterator[Row]:

@@ -166,6 +166,16 @@ class LedgerConformance:
         )
 
     @pytest.mark.usefixtures("epoch")
+    def test_a_call_that_starts_before_it_is_flushed_waits_for_nothing(self, ledger: Ledger, epoch: int) -> None:
+        """What it waited for is over; what the cache had to do with it stays."""
+        for name, reason in (("slot", "waits for a slot"), ("miss", "cache: not read")):
+            key = ActionKey("Flow", "run", name, 0)
+            ledger.call(key, epoch, "env.task", "a0", "", State.WAITING, reason)
+            ledger.start(AttemptKey(key, 1, epoch), 2.0, "/logs/A")
+        ledger.flush()
+        rows = {row.name: (row.state, row.reason) for row in ledger.actions("Flow", "run")}
+        assert rows == {"slot": (State.RUNNING, None), "miss": (State.RUNNING, "cache: not read")}
+
     def test_nothing_is_seen_before_it_is_flushed(self, ledger: Ledger) -> None:
         """Changes are collected, and written together."""
         ledger.event("Flow", "run", "kind", "detail")
