@@ -106,6 +106,8 @@ def test_content_that_is_whole_is_neither_replaced_nor_removed(either: stores.Sh
     stranger.delete(path)
     stranger.write(path, b"garbage")
     stranger.write(path, b"garbage" * 20_000)
+    with pytest.raises(PermissionDeniedError, match="nothing is added"):
+        stranger.append(path, b"garbage")
     assert kept.read(ref) == "a value"
 
 

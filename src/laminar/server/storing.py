@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 
+from laminar.errors import PermissionDeniedError
 from laminar.server import keys
 from laminar.wire import store as asked
 from laminar.wire.store import INLINE, StoreReply
@@ -88,7 +89,10 @@ class Counter:
 
     @_one.register
     def _(self, operation: asked.AppendLines) -> StoreReply:
-        self._store.blobs.append(self._writable(operation.key), operation.data)
+        key = self._writable(operation.key)
+        if keys.content(operation.key) is not None:
+            raise PermissionDeniedError(f"{operation.key} is named by its content, and nothing is added to that.")
+        self._store.blobs.append(key, operation.data)
         return StoreReply()
 
     @_one.register
