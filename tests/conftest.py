@@ -132,6 +132,12 @@ def postgres(cluster: postgres_cluster.Cluster | None, needs: Callable[[object, 
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Run two tests for each processor: half of their time they wait, for containers, leases, other programs."""
+    return 2 * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Spread tests as ``spreading`` says, in the order in which they were collected."""
     config.option.loadscopereorder = False

@@ -33,7 +33,7 @@ def _shares(file: Path) -> bool:
     return 'scope="module"' in file.read_text()
 
 
-def rank(test: pytest.Item) -> int:
-    """Give the place of a test in the order in which they begin."""
+def rank(test: pytest.Item) -> tuple[bool, int]:
+    """Give the place of a test in the order in which they begin: those of a file that goes to one worker come first."""
     folder = test.path.relative_to(TESTS).parts[0]
-    return LONGEST.index(folder) if folder in LONGEST else len(LONGEST)
+    return not _shares(test.path), LONGEST.index(folder) if folder in LONGEST else len(LONGEST)

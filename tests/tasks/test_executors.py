@@ -103,7 +103,7 @@ def test_tasks_behave_the_same_in_processes(where: str, shell: Shell) -> None:
     assert gives(shell, where) == EXPECTED | FRAMES
 
 
-@pytest.mark.parametrize(("where", "name"), [("warm", "docker"), ("cold", "docker"), ("cold", "podman")])
+@pytest.mark.parametrize(("where", "name"), [("warm", "docker"), ("cold", "docker"), ("warm", "podman")])
 def test_tasks_behave_the_same_in_containers(
     where: str, name: str, shell: Shell, engine_named: Callable[[str], engines.Engine]
 ) -> None:
