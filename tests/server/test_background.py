@@ -34,6 +34,15 @@ def loud(folder: str) -> str:
     print("told before", flush=True)
     return work(folder, "loud")
 """
+DEAF = """
+
+@env.task
+def deaf(folder: str) -> str:
+    import signal
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return work(folder, "deaf")
+"""
 
 
 @pytest.fixture
@@ -91,6 +100,26 @@ def test_a_report_that_the_store_has_no_room_for_is_made_again(tmp_path: Path) -
         served.go()
         assert served.ended("loud") == ["SUCCEEDED"]
         assert "told before" in served.laminar("logs", "loud").stdout
+
+
+def test_a_run_that_is_asked_to_stop_again_and_again_says_so_once(tmp_path: Path) -> None:
+    with jobs.serving(tmp_path) as served:
+        assert served.deploy(DEAF).returncode == 0
+        served.run("jobs.deaf", "deaf", folder=str(tmp_path))
+        assert jobs.holds(served.journal)
+        for _ in range(3):
+            served.stop("deaf")
+        assert jobs.holds(lambda: "stop" in told(served, "deaf"))
+        served.stop("deaf")
+        served.go()
+        assert served.ended("deaf") in (["CANCELLED"], ["SUCCEEDED"])
+        assert told(served, "deaf").count("stop") == 1
+
+
+def told(served: jobs.Jobs, run: str) -> list[str]:
+    """Give the kinds of all events of a run so far."""
+    events = served.client.events(served.client.space_path(f"/runs/{run}/events"), query={"wait": False})
+    return [kind for _, kind, _ in events]
 
 
 def test_a_run_for_which_there_is_no_thread_is_taken_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

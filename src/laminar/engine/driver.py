@@ -194,6 +194,8 @@ class Driver(ABC):
             self._halt(str(event.error))
 
     def _interrupt(self, event: Interrupt) -> None:
+        if self.stopped is not None and not event.now:
+            return  # it stops already: a server is asked again and again
         parts = self.parts
         self.stopped = self.stopped or event.reason
         parts.observer.notice(f"stopping: {event.reason}")
