@@ -12,12 +12,12 @@ import pytest
 from laminar.model.action import Left
 from laminar.server.driving import Run
 
-SOURCE = '''
+SOURCE = """
 
 @env.task
 def hold(folder: str) -> str:
     return work(folder, str(os.getpid()))
-'''
+"""
 TAKE = "UPDATE runs SET host = 'another', epoch = epoch + 1, lease = lease + 1000"
 
 
@@ -54,3 +54,11 @@ def test_a_run_that_another_server_has_is_left_and_its_attempt_stopped(served: j
     assert jobs.holds(lambda: not psutil.pid_exists(pid))
     assert driven(served) is None
     assert not served.view("first").state.terminal
+
+
+def test_an_attempt_whose_agent_is_told_to_end_from_outside_is_lost_and_tried_again(served: jobs.Jobs) -> None:
+    [agent] = [child for child in psutil.Process().children() if "agent import main" in " ".join(child.cmdline())]
+    agent.terminate()  # as an engine or a cluster does that wants its place
+    assert jobs.holds(lambda: len(served.journal()) > 1), served.view("first")
+    served.go()
+    assert served.ended("first") == ["SUCCEEDED"]
