@@ -13,7 +13,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +169,7 @@ def test_a_port_that_is_taken_is_told(shell: Shell) -> None:
         (("--config", "wrong.yaml"), "wrong.yaml:2: serve.prot is unknown. Did you mean 'serve.port'"),
         (("--config", "missing.yaml"), "missing.yaml cannot be read"),
         (("--executor", "kubernetes"), "'kubernetes' is not one of"),
-        (("--database", "oracle://x"), "No database is known by a URL of 'oracle'"),
+        (("--port", "0", "--database", "oracle://x"), "No database is known by a URL of 'oracle'"),
     ],
 )
 def test_wrong_use_is_told_in_a_line(shell: Shell, options: tuple[str, ...], message: str) -> None:
@@ -177,6 +177,33 @@ def test_wrong_use_is_told_in_a_line(shell: Shell, options: tuple[str, ...], mes
     refused = shell.laminar("serve", *options)
     assert refused.code == 2
     assert message in refused.err
+
+
+def test_a_database_that_does_not_answer_is_waited_for_and_that_is_told(shell: Shell) -> None:
+    started = shell.start("serve", "--port", "0", "--database", "postgresql://ann:s3cret@127.0.0.1:1/name")
+    assert started.stderr is not None
+    said = json.loads(started.stderr.readline())
+    assert (said["message"], said["host"]) == ("waits for the database, up to a minute", "127.0.0.1")
+    assert "s3cret" not in str(said)
+
+
+def test_a_folder_on_a_full_disk_is_told(shell: Shell, needs: Callable[[object, str], None]) -> None:
+    disk = shell.folder / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(disk)]
+    needs(os.geteuid() == 0 and subprocess.run(mount, check=False).returncode == 0, "the right to mount")
+    try:
+        with contextlib.suppress(OSError), open(disk / "filler", "wb", buffering=0) as filler:
+            while True:
+                filler.write(bytes(4096))
+        refused = shell.laminar("serve", "--port", "0", "--state", "disk/state")
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+    assert refused.code == 1
+    assert refused.err == (
+        "laminar: The folder disk/state cannot be used: No space left on device. "
+        "Make room there, or choose another: --state.\n"
+    )
 
 
 def test_an_address_that_is_none_of_this_machines_is_told(shell: Shell) -> None:

@@ -42,6 +42,13 @@ def test_tokens_are_made_at_the_server_that_is_configured(shell: Shell, guarded:
     assert guarded.ask("GET", "/api/v1/me", token=made["token"]).status == 401
 
 
+def test_a_place_that_the_system_refuses_is_told_with_what_to_do(shell: Shell) -> None:
+    shell.write("file", "")
+    refused = shell.laminar("token", "create", "ann", "--role", "admin", "--state", "file/state")
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err == f"laminar: {shell.folder}/file/state: Not a directory. Name another place.\n"
+
+
 def test_a_viewer_makes_no_tokens(shell: Shell, guarded: faces.Face) -> None:
     at = {
         "LAMINAR_SERVER_ENDPOINT": f"http://127.0.0.1:{guarded.port}",

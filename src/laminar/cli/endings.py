@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -22,7 +23,10 @@ from laminar.errors import (
     TaskError,
     UnknownEntityError,
     UnknownProjectError,
+    UnknownQueueError,
     UnknownRunError,
+    UnknownTokenError,
+    UnknownTriggerError,
 )
 from laminar.model.tracebacks import passed_users_code, users_traceback
 
@@ -41,9 +45,22 @@ MISUSES = (
     UnknownRunError,
     UnknownProjectError,
     UnknownEntityError,
+    UnknownQueueError,
+    UnknownTriggerError,
+    UnknownTokenError,
     RunExistsError,
     LedgerError,
 )
+#: What to do about what the system refuses.
+REMEDIES = {
+    errno.ENOSPC: "Make room on its disk.",
+    errno.EDQUOT: "Make room on its disk.",
+    errno.EACCES: "Mend its permissions, or name another place.",
+    errno.EPERM: "Mend its permissions, or name another place.",
+    errno.EROFS: "Name a place that can be written.",
+    errno.ENOTDIR: "Name another place.",
+    errno.EMFILE: "Raise the limit of open files: ulimit -n.",
+}
 
 #: How notes begin that the display tells in its own way.
 TOLD = ("Raised in ", "Resume with: ", "Also failed: ")
@@ -67,9 +84,20 @@ def exit_code(command: Callable[[], int | None]) -> int:
     except LaminarError as error:
         answers.complain(f"{error}")
         return MISUSED if isinstance(error, MISUSES) else FAILED
+    except OSError as error:
+        answers.complain(_refused(error))
+        return FAILED
     except Exception as error:
         answers.complain(f"{type(error).__name__}: {error}")
         return FAILED
+
+
+def _refused(error: OSError) -> str:
+    """Say what the system has refused, to what, and what to do."""
+    if error.strerror is None:
+        return f"{type(error).__name__}: {error}"
+    where = "" if error.filename is None else f"{error.filename}: "
+    return f"{where}{error.strerror}. {REMEDIES.get(error.errno or 0, '')}".rstrip()
 
 
 def let_go_of_output() -> None:

@@ -13,7 +13,7 @@ import apsw
 
 from laminar.errors import LedgerError
 from laminar.ledger.database import Connection, Database
-from laminar.ledger.transaction import Transaction, room
+from laminar.ledger.transaction import Transaction, remedy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Sqlite(Database):
                 _write_ahead(self._raw)
             self._raw.execute("PRAGMA synchronous = NORMAL")
         except (apsw.Error, OSError) as error:
-            raise LedgerError(f"The ledger at {path} cannot be opened: {error}.{room(path, error)}") from error
+            raise LedgerError(f"The ledger at {path} cannot be opened: {error}.{remedy(path, error)}") from error
 
     def read(self, query: str, values: Values = ()) -> list[Row]:
         """Carry out one statement that changes nothing."""
@@ -149,7 +149,7 @@ def read_rows(raw: apsw.Connection, path: str, query: str, values: Values) -> li
     try:
         return raw.execute(query, values).fetchall()
     except apsw.Error as error:
-        raise LedgerError(f"The ledger at {path} cannot be read: {error}.") from error
+        raise LedgerError(f"The ledger at {path} cannot be read: {error}.{remedy(path, error)}") from error
 
 
 def _write_ahead(raw: apsw.Connection) -> None:

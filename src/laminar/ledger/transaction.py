@@ -53,16 +53,21 @@ def refused(path: str, error: apsw.Error) -> LedgerError:
         path: The file.
         error: What SQLite has raised.
     """
-    return LedgerError(f"The ledger at {path} cannot be written: {error}.{room(path, error)}")
+    return LedgerError(f"The ledger at {path} cannot be written: {error}.{remedy(path, error)}")
 
 
-def room(path: str, error: Exception) -> str:
-    """Say how much room there is, if that is what was missing; as the end of a message.
+def remedy(path: str, error: Exception) -> str:
+    """Say what to do where a disk is full, and how much room there is; or where a file is damaged. Else nothing.
 
     Args:
-        path: A file on the disk in question.
+        path: The file.
         error: What was raised.
+
+    Returns:
+        The end of a message.
     """
-    if not isinstance(error, apsw.FullError) and getattr(error, "errno", None) != errno.ENOSPC:
-        return ""
-    return f"{files.room(path)} Free some space and resume the run."
+    if isinstance(error, apsw.FullError) or getattr(error, "errno", None) == errno.ENOSPC:
+        return f"{files.room(path)} Free some space and resume the run."
+    if isinstance(error, (apsw.CorruptError, apsw.NotADBError)):
+        return " It is damaged, or no database: stop what uses it, and restore it from a copy."
+    return ""

@@ -75,14 +75,27 @@ def held(folder: str) -> Iterator[None]:
         os.makedirs(folder, mode=0o700, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise ServerError(f"The folder {folder} cannot be used: {error.strerror}. Choose another: --state.") from None
+        raise _unusable(folder, error) from None
     try:
         _lock(file, folder)
-        os.ftruncate(file, 0)
-        os.write(file, f"{os.getpid()}\n".encode())
+        _sign(file, folder)
         yield
     finally:
         os.close(file)
+
+
+def _sign(file: int, folder: str) -> None:
+    """Write down who holds the folder."""
+    try:
+        os.ftruncate(file, 0)
+        os.write(file, f"{os.getpid()}\n".encode())
+    except OSError as error:
+        raise _unusable(folder, error) from None
+
+
+def _unusable(folder: str, error: OSError) -> ServerError:
+    advice = "Make room there, or choose another" if error.errno == errno.ENOSPC else "Choose another"
+    return ServerError(f"The folder {folder} cannot be used: {error.strerror}. {advice}: --state.")
 
 
 def _lock(file: int, folder: str) -> None:

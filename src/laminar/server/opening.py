@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+from urllib.parse import urlsplit
 
 from laminar.host.machine import cores
 from laminar.ledger.catalog import Catalog
-from laminar.ledger.opening import SQLITE, open_database
+from laminar.ledger.opening import POSTGRES, SQLITE, open_database
 from laminar.ledger.queues import Queues as QueueTable
 from laminar.ledger.submissions import Submissions
 from laminar.ledger.tokens import Tokens as TokenTable
 from laminar.ledger.triggers import Triggers
-from laminar.server import bridge, keys, runs, signing
+from laminar.server import bridge, keys, logs, runs, signing
 from laminar.server.agents import Agents
 from laminar.server.driving import Driving, Means
 from laminar.server.engine import Engine
@@ -72,6 +73,8 @@ def opened(settings: Settings, address: str) -> Iterator[Services]:
     signer = Signer(signing.key(state))
     store = open_store(settings.store_url, signer)
     store.prepare()
+    if settings.database_url.startswith(POSTGRES):
+        logs.event("waits for the database, up to a minute", host=urlsplit(settings.database_url).hostname)
     with contextlib.closing(open_database(settings.database_url)) as database:
         metrics = Metrics()
         engine = _engine(settings, address, state, signer, store, database, metrics)
