@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 from collections import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
     from typing import Any, TextIO
 
+#: Seconds for which a mistake that was logged is not logged again.
+QUIET = 60.0
 log = logging.getLogger("laminar.server")
 
 
@@ -36,8 +40,43 @@ def event(message: str, **fields: Any) -> None:
 
 
 def mistake(message: str, error: BaseException, **fields: Any) -> None:
-    """Log a mistake of the server, with its traceback."""
-    log.error(message, exc_info=error, extra={"fields": fields})
+    """Log a mistake of the server, with its traceback.
+
+    The same one is logged once a minute, and then with how often it was made since: what is tried again each second
+    would else fill the disk whose fullness it may tell of.
+    """
+    again = _repeats.count((message, repr(error), repr(fields)))
+    if again is not None:
+        log.error(message, exc_info=error, extra={"fields": {**fields, **({"again": again} if again else {})}})
+
+
+class Repeats:
+    """Mistakes that were logged of late, and how often each was made since."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        """Begin with none.
+
+        Args:
+            now: The time in seconds, from whenever.
+        """
+        self._now = now
+        self._lock = threading.Lock()
+        self._known: dict[Hashable, tuple[float, int]] = {}
+
+    def count(self, what: Hashable) -> int | None:
+        """Give how often a mistake was made since it was logged; None if it is not to be logged yet."""
+        now = self._now()
+        with self._lock:
+            until, times = self._known.get(what, (now, 0))
+            if now < until:
+                self._known[what] = until, times + 1
+                return None
+            self._known = {key: known for key, known in self._known.items() if known[0] > now}
+            self._known[what] = now + QUIET, 0
+            return times
+
+
+_repeats = Repeats()
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
