@@ -11,6 +11,7 @@ import pytest
 
 from laminar.model.action import Left
 from laminar.server.driving import Run
+from laminar.wire.agents import Stop
 
 SOURCE = """
 
@@ -59,6 +60,15 @@ def test_a_run_that_another_server_has_is_left_and_its_attempt_stopped(served: j
 def test_an_attempt_whose_agent_is_told_to_end_from_outside_is_lost_and_tried_again(served: jobs.Jobs) -> None:
     [agent] = [child for child in psutil.Process().children() if "agent import main" in " ".join(child.cmdline())]
     agent.terminate()  # as an engine or a cluster does that wants its place
+    assert jobs.holds(lambda: len(served.journal()) > 1), served.view("first")
+    served.go()
+    assert served.ended("first") == ["SUCCEEDED"]
+
+
+def test_an_attempt_that_a_server_before_has_stopped_is_lost_and_tried_again(served: jobs.Jobs) -> None:
+    [attempt] = served.parts.engine.agents._attempts.values()
+    assert attempt.agent is not None
+    attempt.agent.order(Stop(key=attempt.start.key, grace=0.0))
     assert jobs.holds(lambda: len(served.journal()) > 1), served.view("first")
     served.go()
     assert served.ended("first") == ["SUCCEEDED"]

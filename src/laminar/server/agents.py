@@ -6,6 +6,7 @@ Used from the threads of all runs, and by the handlers of agents.
 from __future__ import annotations
 
 import secrets
+import signal
 import threading
 import time
 from functools import partial
@@ -311,8 +312,12 @@ class Agents:
         return None if attempt is None else attempt.key
 
     def _told(self, attempt: Attempt, ended: Ended) -> Ended:
-        """See what a kill means here: somebody has killed it from outside, which is no fault of its own."""
-        if ended.outcome is Outcome.KILLED and ended.signal == 9 and attempt.stop is None:
+        """See what an end means here that this server has not asked for: it is no fault of the attempt's own.
+
+        Somebody has killed it from outside, or a server before has stopped it, whose run had no need of it.
+        """
+        killed = ended.outcome is Outcome.KILLED and ended.signal == signal.SIGKILL
+        if attempt.stop is None and (killed or ended.outcome is Outcome.CANCELLED):
             return ended.replace(outcome=Outcome.LOST)
         return ended
 
