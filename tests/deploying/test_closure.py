@@ -212,6 +212,24 @@ REFUSED = {
     "the class of all environments": ("things = [laminar.TaskEnvironment]", "cannot be deployed"),
     "the class of all flows": ("things = [laminar.Flow]", "cannot be deployed"),
     "a flow without layers": ("class Bare(laminar.Flow): ...\nthings = [Bare]", "has no layers"),
+    "a flow whose containers are to see folders of this machine": (
+        (
+            "class Joined(laminar.Flow): ...\n@Joined.register\nclass A(laminar.Layer): ...\n"
+            "from laminar.configurations import executors\n"
+            'things = [Joined(executor=executors.Docker(mounts={"/data": "/data"}))]'
+        ),
+        "Docker(mounts={'/data': '/data'}) is for containers that this machine runs",
+    ),
+    "an image with files where the code will lie": (
+        (
+            "class Hiding(laminar.Flow): ...\n"
+            'image = laminar.Image.from_debian_base().with_source_file(__file__, "/app/")\n'
+            "from laminar.configurations.layers import Container\n"
+            '@Hiding.register(container=Container(image=image, workdir="/app"))\nclass A(laminar.Layer): ...\n'
+            "things = [Hiding]"
+        ),
+        "into /app, where the code of each run is put over it",
+    ),
     "a flow inside a function": (
         (
             "def make():\n  class Hidden(laminar.Flow): ...\n  return Hidden\nHidden = make()\n"

@@ -20,6 +20,7 @@ from plans import Project
 
 import laminar
 from laminar import Cache, Cron, FixedRate, Flow, Layer, Resources, ReusePolicy, Secret, Timeout, Trigger, TriggerTime
+from laminar.configurations import executors
 from laminar.configurations.layers import Container, Retry
 from laminar.tasks.kinds import kind_of
 from laminar.tasks.schemas import schema_of
@@ -98,6 +99,14 @@ class Fit(Layer):
     def __call__(self) -> None: ...
 
 
+class Held(Flow): ...
+
+
+@Held.register(container=Container(workdir="/laminar/"))
+class Rest(Layer):
+    def __call__(self) -> None: ...
+
+
 @pytest.fixture(scope="module")
 def entities():
     return {spec.name: spec for one in laminar.deploy(env, Train, More, dryrun=True) for spec in one.entities}
@@ -156,6 +165,15 @@ def test_a_layer_is_described_by_its_container_and_its_retries_are_the_scheduler
     assert (spec.resources.cpu, spec.resources.memory) == (2, "4Gi")
     assert (spec.env_vars, spec.command, spec.workdir) == ({"B": "2"}, "python main.py", "/work")
     assert (spec.retries, spec.timeout) == (RetrySpec(), None)
+
+
+def test_what_a_flow_says_of_its_executor_holds_for_layers_that_say_nothing():
+    held = executors.Docker(timeout=60, image="own/image:1", reuse=ReusePolicy(replicas=2))
+    (deployment,) = laminar.deploy(Held(executor=held), dryrun=True)
+    spec = {one.name: one for one in deployment.entities}["Held.Rest"]
+
+    assert (spec.image, spec.timeout, spec.workdir) == ("own/image:1", TimeoutSpec(max_runtime=60), None)
+    assert spec.reusable == ReuseSpec(replicas=2)
 
 
 def test_a_deployment_shows_itself_in_a_line_and_in_a_table():

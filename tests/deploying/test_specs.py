@@ -177,6 +177,14 @@ def test_an_override_of_nothing_is_told_from_an_override_to_none():
     assert changed.retries == RetrySpec(count=3)
 
 
+LAYER = '{"kind": "layer", "name": "F.A", "module": "m", "qualname": "A", "loader": "x:y", "workdir": "?"}'
+
+
+@pytest.mark.parametrize("folder", ["/app", "/srv/.hidden/..more", "/a b/c"])
+def test_any_folder_of_a_container_but_its_root_may_be_for_the_code(folder):
+    assert msgspec.json.decode(LAYER.replace("?", folder), type=EntitySpec).workdir == folder
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [
@@ -184,6 +192,10 @@ def test_an_override_of_nothing_is_told_from_an_override_to_none():
         ('{"kind": "job", "name": "a.b", "module": "m", "qualname": "b", "loader": "x:y"}', "$.kind"),
         ('{"kind": "task", "name": "../b", "module": "m", "qualname": "b", "loader": "x:y"}', "$.name"),
         ('{"kind": "task", "name": "a.b\\n", "module": "m", "qualname": "b", "loader": "x:y"}', "$.name"),
+        (LAYER.replace("?", "relative/folder"), "$.workdir"),
+        (LAYER.replace("?", "/"), "$.workdir"),
+        (LAYER.replace("?", "/srv/../etc"), "$.workdir"),
+        (LAYER.replace("?", "/srv/.."), "$.workdir"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_its_place(text, place):

@@ -23,7 +23,7 @@ class Row:
     tags: frozenset[str] = frozenset({"a", "b", "c", "d"})
 
 image = laminar.Image.from_debian_base(python_version="3.12").with_pip_packages("numpy").with_source_file(
-    os.path.join(os.path.dirname(__file__), "data.txt")
+    os.path.join(os.path.dirname(__file__), "data.txt"), "/data/"
 )
 env = laminar.TaskEnvironment(
     "etl",

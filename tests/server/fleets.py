@@ -134,10 +134,10 @@ class Fleet:
     def log(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.text().splitlines() if line.startswith("{") and line.endswith("}")]
 
-    def deploy(self, *names: str) -> None:
+    def deploy(self, *names: str, file: Path = TASKS) -> None:
         for name in names:
             done = self.shell.laminar(
-                "deploy", str(TASKS), name, **self.engine.variables, LAMINAR_SERVER_ENDPOINT=self.client.endpoint
+                "deploy", str(file), name, **self.engine.variables, LAMINAR_SERVER_ENDPOINT=self.client.endpoint
             )
             assert done.code == 0, done.err
 
@@ -190,6 +190,11 @@ class Fleet:
         path = self.client.space_path(f"/runs/{run}/actions/{name}/attempts")
         page: AttemptPage = self.client.call("GET", path, returns=AttemptPage)
         return tuple(page.items)
+
+    def output(self, run: str) -> str:
+        """Give what a run has printed."""
+        where = {"LAMINAR_SERVER_ENDPOINT": self.client.endpoint}
+        return self.shell.laminar("logs", run, **where).out
 
     def abort(self, run: str) -> None:
         path = self.client.space_path(f"/runs/{run}/stop")

@@ -7,6 +7,7 @@ import os
 
 from laminar.errors import BundleError, DigestMismatchError
 from laminar.host import leftovers
+from laminar.model.placement import WORKDIR
 from laminar.packaging.names import LIMITS
 from laminar.packaging.record import code_of
 from laminar.packaging.unpack import unpack
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 CHUNK = 1 << 18
 
 
-def fetch(client: Client, url: str, md5: str, folder: str) -> Code:
+def fetch(client: Client, url: str, md5: str, folder: str, image_folder: str = WORKDIR) -> Code:
     """Give the code of a bundle, fetched and unpacked unless that was done before.
 
     Args:
@@ -29,6 +30,7 @@ def fetch(client: Client, url: str, md5: str, folder: str) -> Code:
         url: The signed address that it lies at.
         md5: MD5 of its bytes, in hexadecimal.
         folder: Folder of unpacked bundles, by their MD5; processes of one user may share it.
+        image_folder: Folder of this container's image that has the code, if the bundle has not.
 
     Returns:
         Where the code is.
@@ -40,6 +42,33 @@ def fetch(client: Client, url: str, md5: str, folder: str) -> Code:
     place = os.path.join(os.path.abspath(folder), md5)
     if not os.path.isdir(place):
         _put(client, url, md5, place)
+    return code_of(place, image_folder)
+
+
+def fetch_into(client: Client, url: str, md5: str, place: str, folder: str) -> Code:
+    """Give the code of a bundle that is unpacked into a folder of this process's own.
+
+    Args:
+        client: Fetches it.
+        url: The signed address that it lies at.
+        md5: MD5 of its bytes, in hexadecimal.
+        place: The folder; it is there, and empty.
+        folder: Where the archive may lie meanwhile.
+
+    Returns:
+        Where the code is.
+
+    Raises:
+        DigestMismatchError: Its bytes are not those that were deployed.
+        BundleError: It is not in the store, is not safe to unpack, or there is no room.
+    """
+    archive = os.path.join(folder, leftovers.private_name())
+    try:
+        with _opened(client, url, md5) as source:
+            _check(md5, _save(source, archive))
+        unpack(archive, place)
+    finally:
+        leftovers.remove(archive)
     return code_of(place)
 
 

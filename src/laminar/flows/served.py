@@ -16,7 +16,7 @@ import msgspec
 
 from laminar.data.serde import pickled
 from laminar.data.serde.failures import describe
-from laminar.errors import TaskError
+from laminar.errors import PlacementError, TaskError
 from laminar.executors.contract import Executor, Session
 from laminar.executors.thread import Thread
 from laminar.flows.datastores import DataStore
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from laminar.data.values import Values
     from laminar.executors.contract import Host
     from laminar.flows.flow import Flow
+    from laminar.flows.layer import Registration
     from laminar.model.action import Failure, Request
     from laminar.model.ids import AttemptKey
     from laminar.wire.agents import Start
@@ -95,7 +96,7 @@ class Scheduler(Entry):
         os.environ.update(start.variables)  # this process is the attempt's own
         try:
             kind: type[Flow] = _find(start.module, start.qualname)
-            executor = Called(caller, start)
+            executor = Called(caller, start, kind.registered())
             flow = kind(datastore=Served(self.values.artifacts.blobs), executor=executor)
             execution = flow.execution(request.key.action.run)
             execution.run_or_resume(flow.dependencies, self._parameters(start))
@@ -116,30 +117,33 @@ class Called(Executor):
 
     inherits_environment = False
 
-    def __init__(self, caller: Caller, start: Start) -> None:
+    def __init__(self, caller: Caller, start: Start, layers: Mapping[str, Registration]) -> None:
         """Take who calls.
 
         Args:
             caller: Calls children for the scheduler.
             start: The order to run the scheduler.
+            layers: The flow's layers by their names, as they were deployed.
         """
         super().__init__(concurrency=MANY)
         self._caller = caller
         self._start = start
+        self._layers = layers
 
     def open(self, host: Host) -> Session:
         """Make ready to call."""
-        return _Session(host, self._caller, self._start)
+        return _Session(host, self._caller, self._start, self._layers)
 
 
 class _Session(Session):
     tells_start = True  # which the server does not pass on: it also holds attempts to their time
 
-    def __init__(self, host: Host, caller: Caller, start: Start) -> None:
+    def __init__(self, host: Host, caller: Caller, start: Start, layers: Mapping[str, Registration]) -> None:
         self.capacity = MANY
         self._host = host
         self._caller = caller
         self._flow = (start.module, start.qualname)
+        self._layers = layers
         self._name = start.entity
         self._retry = caller.key.epoch > 1
         self._asked: dict[AttemptKey, str] = {}
@@ -147,6 +151,10 @@ class _Session(Session):
     def start(self, request: Request) -> None:
         """Call the layer."""
         key, action = request.key, request.key.action
+        refused = self._refused(request)
+        if refused is not None:
+            self._host.deliver(Ended(key, Outcome.REFUSED, detail=str(refused), error=refused))
+            return
         split = request.payload if isinstance(request.payload, bytes) else pickled.dumps(request.payload)
         inputs = {"flow": self._flow, "split": split, "env": dict(request.env), "number": key.number}
         entity = f"{self._name}.{action.name}"
@@ -162,6 +170,19 @@ class _Session(Session):
         )
         self._asked[key] = call.id
         self._caller.ask(call, lambda answer: self._take(key, answer))
+
+    def _refused(self, request: Request) -> PlacementError | None:
+        """Say what a hook has changed of a container that a server has as it was deployed."""
+        layer, index = request.key.action.name, request.key.action.index
+        declared, wanted = vars(self._layers[layer].configuration.container.placement()), vars(request.placement)
+        for name in ("image", "command", "workdir", "reuse"):
+            if wanted[name] != declared[name]:
+                return PlacementError(
+                    f"A hook has given layer {layer}, split {index}, the {name} {wanted[name]!r} in place of "
+                    f"{declared[name]!r}. On a server, containers are as they were deployed. Name it in "
+                    "Container(…) of the layer, or make a layer of its own for it; resources and variables may change."
+                )
+        return None
 
     def _take(self, key: AttemptKey, answer: Answer) -> None:
         if self._asked.pop(key, None) is None:

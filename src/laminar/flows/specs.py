@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 from laminar.errors import DeploymentError
 from laminar.model.placement import WORKDIR
 from laminar.model.triggers import TriggerTime
-from laminar.wire.specs import FLOW, LAYER, EntitySpec, ResourcesSpec, ReuseSpec, TriggerSpec
+from laminar.wire.specs import FLOW, LAYER, EntitySpec, ResourcesSpec, ReuseSpec, TimeoutSpec, TriggerSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from laminar.flows.flow import Flow
     from laminar.flows.layer import Layer, Registration
     from laminar.model.triggers import Trigger
@@ -63,16 +67,21 @@ def _trigger(flow: str, trigger: Trigger) -> TriggerSpec:
     return TriggerSpec.of(trigger, inputs)
 
 
-def spec_of_layer(flow: str, registration: Registration, image: str | None, calls: tuple[str, ...]) -> EntitySpec:
-    """Describe a layer. Of retries and time-outs it says nothing: the flow's scheduler decides.
+def spec_of_layer(
+    flow: str, registration: Registration, executor: Any, image: str | None, calls: tuple[str, ...]
+) -> EntitySpec:
+    """Describe a layer. Of retries and its own time-out it says nothing: the flow's scheduler decides.
 
     Args:
         flow: Name of the flow.
         registration: The layer, and how it is configured.
+        executor: What the flow runs it by elsewhere, whose settings hold where the layer says nothing.
         image: Name of its image; None for the executor's own.
         calls: Names of the tasks that it calls.
     """
     layer, container = registration.layer, registration.configuration.container
+    workdir = os.path.normpath(container.workdir)
+    reuse = container.reuse or getattr(executor, "reuse", None)
     return EntitySpec(
         kind=LAYER,
         name=name_of(flow, registration),
@@ -84,9 +93,10 @@ def spec_of_layer(flow: str, registration: Registration, image: str | None, call
         image=image,
         resources=ResourcesSpec.of(container.resources()),
         env_vars=dict(container.env or {}),
-        reusable=None if container.reuse is None else ReuseSpec.of(container.reuse),
+        timeout=None if executor.timeout is None else TimeoutSpec(max_runtime=executor.timeout),
+        reusable=None if reuse is None else ReuseSpec.of(reuse),
         command=container.command,
-        workdir=None if container.workdir == WORKDIR else container.workdir,
+        workdir=None if workdir == WORKDIR else workdir,
         calls=calls,
     )
 

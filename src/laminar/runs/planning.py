@@ -9,6 +9,7 @@ import sys
 import msgspec
 
 from laminar.errors import DeploymentError
+from laminar.model.placement import WORKDIR
 from laminar.model.value import Value
 from laminar.packaging import script
 from laminar.packaging.bundle import gather
@@ -196,10 +197,24 @@ def _entities(one: Deployable, closure: _Closure, images: _Images, needs_image: 
                 f'{part.name} names no image, and with the copy style "none" its code must be in one. '
                 'Give it an image that holds the code, or use the copy style "loaded_modules".'
             )
-        made.append(part.spec(name, closure.calls[part.name]))
+        spec = part.spec(name, closure.calls[part.name])
+        made.append(msgspec.structs.replace(spec, in_image=True) if needs_image else spec)
+        if not needs_image:
+            _refuse_hidden(part.name, declared if part.image is None else part.image, spec.workdir or WORKDIR)
     for spec in made:
         _refuse_twice((trigger.name for trigger in spec.triggers), f"Triggers of {spec.name}: ")
     return tuple(made)
+
+
+def _refuse_hidden(name: str, image: str | Image | None, workdir: str) -> None:
+    """Refuse an image that is to have files where the code will lie over them."""
+    hidden = image.below(workdir) if isinstance(image, Image) else []
+    if hidden:
+        raise DeploymentError(
+            f"{name}: its image puts {', '.join(map(os.path.basename, hidden))} into {workdir}, where the code of each "
+            f"run is put over it. Name another folder, as in with_source_file({os.path.basename(hidden[0])!r}, "
+            '"/data/"), or let files of the project travel with the code: copy_style="all".'
+        )
 
 
 def _declared(one: Deployable) -> Image | None:

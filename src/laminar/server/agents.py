@@ -261,6 +261,9 @@ class Agents:
             concurrency=pool.each,
             idle=pool.idle,
             resources=msgspec.json.decode(pool.place, type=ResourcesSpec) if pool.place else None,
+            workdir=pool.workdir,
+            in_image=pool.in_image,
+            command=pool.command,
         )
 
     def agent(self, claims: Mapping[str, Any]) -> Agent:

@@ -70,6 +70,10 @@ class Pool(Value, frozen=True):
         each: How many attempts run in one of them at a time; 0 for no limit.
         idle: Seconds without attempts after which an agent leaves; 0 for agents of one attempt.
         single: Name of the one attempt that it is for; empty for any number.
+        workdir: Folder of the container that is for the code; empty where there is no container.
+        in_image: Whether the image has the code there.
+        command: What starts the user's code; empty for laminar's own.
+        env: Environment variables of the container, as JSON; empty for none.
     """
 
     space: str
@@ -81,6 +85,10 @@ class Pool(Value, frozen=True):
     each: int = 0
     idle: float = 60.0
     single: str = ""
+    workdir: str = ""
+    in_image: bool = False
+    command: str = ""
+    env: str = ""
 
     def __hash__(self) -> int:
         """Hash by what differs most."""

@@ -238,6 +238,9 @@ class Welcome(Plain, frozen=True, kw_only=True):
         concurrency: Attempts at a time for which room is to be made.
         idle: Seconds without attempts after which it leaves by itself.
         resources: What its attempts are held to, all together; nothing where they are not.
+        workdir: Folder of its container that is for the code; empty where it finds one itself.
+        in_image: Whether the code is there already.
+        command: What starts the user's code; empty where the agent loads that itself.
     """
 
     space: str
@@ -247,6 +250,9 @@ class Welcome(Plain, frozen=True, kw_only=True):
     concurrency: int = 1
     idle: float = 60.0
     resources: ResourcesSpec | None = None
+    workdir: str = ""
+    in_image: bool = False
+    command: str = ""
 
 
 # What an agent tells a server

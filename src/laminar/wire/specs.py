@@ -34,6 +34,8 @@ EntityName: TypeAlias = Annotated[str, Meta(pattern=r"^[\w.-]{1,200}$(?!\n)")]
 #: What tells two deployments of one name apart.
 Version: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+-]{0,99}$(?!\n)")]
 Variables: TypeAlias = dict[str, str]
+#: The absolute path of a folder that is not the root, without ``.`` and ``..``.
+Folder: TypeAlias = Annotated[str, Meta(pattern=r"^(/(?!\.{1,2}(/|$))[^/\0\n]+)+$(?!\n)", max_length=1000)]
 
 Number: TypeAlias = int | float | str
 Amount: TypeAlias = int | float | str | tuple[Number, Number]
@@ -346,13 +348,14 @@ class EntitySpec(Spec, frozen=True, kw_only=True):
         secrets: What it is given and nobody else may see, by name.
         cache: Whether an earlier result may stand for a call.
         retries: How often it is tried again. Layers say none: the scheduler of their flow decides.
-        timeout: How long it may take; None for no limit. Layers say none, as above.
+        timeout: How long it may take; None for no limit. Layers say that of their flow's executor.
         interruptible: Whether its machine may be taken from it.
         reusable: Whether its container stays up.
         queue: Name of the queue that it waits in.
         short_name: What it is called where space is short.
         command: What starts the user's code in its container; None for laminar's own.
-        workdir: Folder in which that is run; None for the executor's own.
+        workdir: Folder of its container that holds the code, and in which that is run; None for ``/laminar``.
+        in_image: Whether its image holds the code, so that the bundle says no more than how that is loaded.
         calls: Names of the tasks that it calls, as far as the code tells.
         triggers: What starts it by itself.
         layers: Names of the layers of a flow, in their order.
@@ -378,7 +381,8 @@ class EntitySpec(Spec, frozen=True, kw_only=True):
     queue: str | None = None
     short_name: str | None = None
     command: str | None = None
-    workdir: str | None = None
+    workdir: Folder | None = None
+    in_image: bool = False
     calls: tuple[EntityName, ...] = ()
     triggers: tuple[TriggerSpec, ...] = ()
     layers: tuple[EntityName, ...] = ()

@@ -18,7 +18,7 @@ import threading
 import time
 
 from laminar.client.blobs import HttpBlobs
-from laminar.client.bundles import fetch
+from laminar.client.bundles import fetch, fetch_into
 from laminar.client.http import Client
 from laminar.data.artifacts import Artifacts
 from laminar.data.journal import SPACE
@@ -31,6 +31,7 @@ from laminar.executors.process import ForkSession
 from laminar.host import processes
 from laminar.model.action import Door, Ended, Entry, EntryRef, Manifest, Request, SessionLost
 from laminar.model.code import Code
+from laminar.model.placement import WORKDIR
 from laminar.model.policies import Resources
 from laminar.wire.agents import (
     Chunk,
@@ -47,6 +48,7 @@ from laminar.wire.agents import (
     Stop,
     Welcome,
 )
+from laminar.worker import commanded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,6 +157,8 @@ class Agent:
         self._session: ForkSession | None = None
         self._resources = Resources()
         self._closing = False
+        self._command = ""
+        self._code = Code(None, None, (), (), ("",), "")
         self._reporter = threading.Thread(target=self._report, daemon=True, name="laminar-report")
         self._endpoint = client.endpoint
 
@@ -205,20 +209,25 @@ class Agent:
         limited = welcome.resources is not None
         if welcome.resources is not None:
             self._resources = welcome.resources.value()
-        code = self._code(welcome)
+        code = self._fetched(welcome)
+        path = (*code.path, *[folder for folder in sys.path if folder not in code.path])
+        self._code = code.replace(path=path)
+        self._command = welcome.command
         host = Host(
             deliver=self._events.put,
             call=_never,
-            code=code.replace(path=(*code.path, *[folder for folder in sys.path if folder not in code.path])),
+            code=self._code.replace(script=None, module=None, imports=()) if welcome.command else self._code,
             entry=EntryRef(f"{__name__}:ready", {"space": "", "run": ""}),
             label=os.environ.get(processes.LABEL, "agent"),
             folder=self._folder,
         )
         return ForkSession(host, max(1, welcome.concurrency), offers=True, limited=limited)
 
-    def _code(self, welcome: Welcome) -> Code:
+    def _fetched(self, welcome: Welcome) -> Code:
+        if welcome.workdir and not welcome.in_image:
+            return fetch_into(self._client, welcome.url, welcome.bundle, welcome.workdir, self._folder)
         if welcome.bundle:
-            return fetch(self._client, welcome.url, welcome.bundle, self._bundles)
+            return fetch(self._client, welcome.url, welcome.bundle, self._bundles, welcome.workdir or WORKDIR)
         cwd = os.getcwd()
         return Code(None, None, tuple(welcome.imports), (cwd, *sys.path), ("",), cwd)
 
@@ -239,7 +248,7 @@ class Agent:
     def _request(self, key: AttemptKey, order: Start, log: str) -> Request:
         registry = frames.registry()
         values = Values(Artifacts(HttpBlobs(self._endpoint, order.token), SPACE, registry))
-        return Request(
+        request = Request(
             key,
             order,
             order.environment,
@@ -249,6 +258,7 @@ class Agent:
             entry=EntryRef(order.loader, {"values": values}),
             door=Door(self._endpoint, order.token),
         )
+        return commanded.request(self._command, self._code, request) if self._command else request
 
     # What it tells the server, in a thread of its own
 

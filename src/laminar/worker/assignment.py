@@ -15,6 +15,10 @@ from laminar.host import processes
 from laminar.model.action import ATTEMPT_VARIABLE, Attempt
 from laminar.model.value import Value
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 class Assignment(Value, frozen=True):
     """This process only loads code to run attempts.
@@ -44,8 +48,8 @@ def current() -> Assignment | None:
     if _current is None and ATTEMPT_VARIABLE in os.environ:
         where = os.environ.pop(ATTEMPT_VARIABLE)
         attempt = take() if where == "-" else _read(where)
-        action = attempt.request.key.action
-        assign(Assignment(action.space, action.run, stops=True, attempt=attempt))
+        payload: Any = attempt.entry.payload  # not the action's name: on a server, a flow's is that of its project
+        assign(Assignment(payload["space"], payload["run"], stops=True, attempt=attempt))
     return _current
 
 

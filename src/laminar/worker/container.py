@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import os
 import selectors
-import shlex
 import signal
 import socket
 import sys
@@ -27,6 +26,7 @@ from laminar.executors.process import receive, send
 from laminar.host import machine, processes
 from laminar.model.action import ATTEMPT_VARIABLE, Manifest
 from laminar.worker import advice, child, once, warm
+from laminar.worker.commanded import become
 from laminar.worker.forks import Forks, redirect
 
 TYPE_CHECKING = False
@@ -96,14 +96,8 @@ class _Once:
         if command is None:
             once.perform(self._attempt)
             return
-        words = shlex.split(command)
         environment = {**os.environ, **dict(self._attempt.code.env), **request.env, ATTEMPT_VARIABLE: self._path}
-        try:
-            os.chdir(self._attempt.code.cwd)
-            os.execvpe(words[0], words, environment)  # noqa: S606 - what the user has configured
-        except OSError as error:
-            print(f"The command {command!r} cannot be started: {error.strerror}: {words[0]}", flush=True)
-            os._exit(127)
+        become(command, self._attempt.code.cwd, environment)
 
     def _ended(self, _: AttemptKey, status: int, cpu: float, memory: float, killed: bool) -> None:
         self._status = _note(self._attempt.request, orders.End(status, cpu, memory, killed))

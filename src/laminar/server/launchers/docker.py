@@ -1,7 +1,7 @@
 """Agents in containers: each is the first process below the init of one, and its attempts are forks beside it.
 
-A container is given nothing but the address of the server and the agent's token: no folder of this machine, no socket,
-no credentials. It outlives the server, and the next one finds it by its labels.
+A container is given nothing but the address of the server, the agent's token, and an empty folder for the code: no
+folder of this machine, no socket, no credentials. It outlives the server, and the next one finds it by its labels.
 """
 
 from __future__ import annotations
@@ -20,12 +20,14 @@ from laminar.containers.engine import UNREACHABLE, Engine, connected
 from laminar.errors import EngineError, EngineNotReachableError, LaminarError
 from laminar.executors.docker import creation, misfits
 from laminar.executors.docker.creation import Mounts, Wanted
+from laminar.model.placement import WORKDIR
 from laminar.model.value import Value
 from laminar.server import logs
+from laminar.server.launchers import workdirs
 from laminar.server.launchers.contract import Launcher
 from laminar.server.launchers.images import Images
 from laminar.server.pools import Gone, Handle, Pool
-from laminar.wire.specs import ResourcesSpec
+from laminar.wire.specs import LAYER, ResourcesSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,13 +99,24 @@ class Containers(Launcher):
         if memory is not None:
             resources = resources.replace(memory=memory)
         creation.refuse_too_much(resources, self._engine, self._folder)
+        workdir = entity.workdir or WORKDIR
+        workdirs.refuse_long(workdir)
         place = msgspec.json.encode(ResourcesSpec.of(resources)).decode()
-        imports = () if bundle else (entity.module,)
-        if entity.reusable is None:
-            return Pool(space, bundle, entity.image or "", place, imports, each=1, idle=0.0, single=single)
+        pool = Pool(
+            space,
+            bundle,
+            image=entity.image or "",
+            place=place,
+            imports=() if bundle else (entity.module,),
+            workdir=workdir,
+            in_image=entity.in_image or not bundle,
+            command=entity.command or "",
+            env=_early(entity),
+        )
+        if entity.reusable is None or entity.command:
+            return pool.replace(each=1, idle=0.0, single=single)
         policy = entity.reusable.value()
-        most = policy.bounds()[1]
-        return Pool(space, bundle, entity.image or "", place, imports, most, policy.concurrency, policy.idle_ttl)
+        return pool.replace(agents=policy.bounds()[1], each=policy.concurrency, idle=policy.idle_ttl)
 
     def launch(self, id: str, token: str, pool: Pool, gone: Told) -> Handle:  # noqa: A002
         """Start a container, once its image is there."""
@@ -201,8 +214,11 @@ class Containers(Launcher):
         """Make and start a container; nothing is left of one that does not start."""
         containers = self._engine.client.containers
         name = creation.name_of("agent", *pool.single.split("/"), id)
-        container = await containers.create(self._body(id, token, pool, image), name=name)
+        body = self._body(id, token, pool, image)
+        container: Any = await containers.create(body, name=name)
         try:
+            if not pool.in_image:
+                await container.put_archive("/", workdirs.owned(pool.workdir, body["User"]))
             await container.start()
         except BaseException:
             await asyncio.shield(self._remove(container))
@@ -215,13 +231,20 @@ class Containers(Launcher):
             arguments=[],
             workdir="/tmp",  # noqa: S108 - the one folder that every image has and every user may write
             code=None,
-            env={"LAMINAR_AGENT_SERVER": self._url, "LAMINAR_AGENT_TOKEN": token},
+            env={
+                **(json.loads(pool.env) if pool.env else {}),
+                "LAMINAR_AGENT_SERVER": self._url,
+                "LAMINAR_AGENT_TOKEN": token,
+            },
             resources=msgspec.json.decode(pool.place, type=ResourcesSpec).value(),
             labels=_labels(self._server, id, pool),
             program=PROGRAM,
         )
         hosts = {} if self._engine.podman else {"host.docker.internal": "host-gateway"}
-        return creation.body(wanted, CONFINEMENT, self._engine, Mounts([], {}, None), hosts)
+        body = creation.body(wanted, CONFINEMENT, self._engine, Mounts([], {}, None), hosts)
+        if not pool.in_image:
+            body["HostConfig"]["Mounts"] = [workdirs.volume(pool.workdir)]
+        return body
 
     async def _watched(self, box: _Box, container: Any, image: str) -> None:
         """Wait for the end of a container, tell of it, and remove it."""
@@ -287,6 +310,11 @@ class Containers(Launcher):
     def now(self, box: _Box) -> None:
         """Stop a container."""
         self._loop.call_soon_threadsafe(box.stopped.set)
+
+
+def _early(entity: EntitySpec) -> str:
+    """Give the variables that a container has from its start, as JSON: those of layers, as on the user's machine."""
+    return json.dumps(entity.env_vars, sort_keys=True) if entity.kind == LAYER and entity.env_vars else ""
 
 
 def _labels(server: str, agent: str, pool: Pool) -> Mapping[str, str]:

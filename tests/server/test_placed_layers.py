@@ -1,0 +1,66 @@
+"""Containers of layers are on a server what they are on the user's own machine."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import fleets
+import pytest
+from fleets import Fleet, until
+
+import engines
+from engines import Engine
+
+PROGRAM = Path(__file__).with_name("placed.py")
+
+
+@pytest.fixture
+def fleet(
+    tmp_path: Path, engine_named: Callable[[str], Engine], needs: Callable[[object, str], None]
+) -> Iterator[Fleet]:
+    found = engine_named("docker")
+    needs(engines.is_local(found.gateway()), "an engine whose bridge is on it")
+    with fleets.fleet(tmp_path, found) as made:
+        shutil.copy(PROGRAM, made.shell.folder)  # a project of its own, with the program at its top
+        yield made
+
+
+def finished(fleet: Fleet, flow: str) -> list[str]:
+    """Run a flow to its end in success; gives what it has noted."""
+    fleet.deploy(flow, file=fleet.shell.folder / PROGRAM.name)
+    run = fleet.begin(flow)
+    assert fleet.ended(run).state.value == "SUCCEEDED", (fleet.output(run), fleet.text()[-3000:])
+    return fleet.outside.notes
+
+
+def test_the_code_lies_in_the_workdir_of_a_layer_and_its_variables_are_there_before_it_is_loaded(fleet: Fleet) -> None:
+    volumes = fleet.engine.docker("volume", "ls", "--quiet")
+    assert finished(fleet, "Placed") == [
+        "usual /laminar /laminar kept on disk",
+        "elsewhere /srv/app /srv/app before the code is loaded",
+    ]
+    until(lambda: not fleet.containers(), "no container is left")
+    assert set(fleet.engine.docker("volume", "ls", "--quiet").split()) <= set(volumes.split())
+
+
+def test_the_command_of_a_layer_starts_its_code(fleet: Fleet) -> None:
+    assert finished(fleet, "Commanded") == ["spoken a word apart /srv/app __main__", "heard a word"]
+
+
+def test_a_command_that_cannot_be_started_says_so(fleet: Fleet) -> None:
+    fleet.deploy("Unstarted", file=fleet.shell.folder / PROGRAM.name)
+    run = fleet.begin("Unstarted")
+    kind, message = fleet.failure(run)
+    assert kind == "AttemptExitedError"
+    assert "127" in message
+    assert "The command 'no-such-program main.py' cannot be started" in fleet.output(run)
+
+
+def test_a_hook_that_names_another_image_for_one_split_is_refused(fleet: Fleet) -> None:
+    fleet.deploy("Moved", file=fleet.shell.folder / PROGRAM.name)
+    kind, message = fleet.failure(fleet.begin("Moved"))
+    assert kind == "PlacementError"
+    assert "image" in message
+    assert "another/image:1" in message
