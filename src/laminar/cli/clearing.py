@@ -10,9 +10,10 @@ from laminar.cli import answers, options
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
+    from laminar.cli.options import CommandT
     from laminar.ledger.retention import Limits
 
 DAY, HOUR = 86400.0, 3600.0
@@ -25,40 +26,21 @@ WORDS = {
     "unpacked": ("unpacked bundle", "unpacked bundles"),
     "tokens": ("old token", "old tokens"),
 }
-store = click.option("--store", metavar="URL", help="Content: a folder or s3://BUCKET/PREFIX.  [default: STATE/store]")
+
+
+def _limit(
+    name: str, kind: click.ParamType[Any], metavar: str, default: int, text: str
+) -> Callable[[CommandT], CommandT]:
+    return click.option(name, type=kind, metavar=metavar, default=default, show_default=True, help=text)
 
 
 @click.command("gc", short_help="Remove old runs, and what nothing refers to.")
 @click.option("--dry-run", is_flag=True, help="Change nothing; say what would go.")
-@click.option(
-    "--keep-days",
-    type=click.FloatRange(min=0),
-    metavar="N",
-    default=30,
-    show_default=True,
-    help="Days that runs are kept after their end.",
-)
-@click.option(
-    "--keep-runs",
-    type=click.IntRange(min=0),
-    metavar="N",
-    default=10,
-    show_default=True,
-    help="Newest runs of each task and flow that are kept, however old.",
-)
-@click.option(
-    "--grace",
-    type=click.FloatRange(min=0),
-    metavar="HOURS",
-    default=24,
-    show_default=True,
-    help="Leave what was written in so many hours.",
-)
+@_limit("--keep-days", click.FloatRange(min=0), "N", 30, "Days that runs are kept after their end.")
+@_limit("--keep-runs", click.IntRange(min=0), "N", 10, "Newest runs of each task and flow that are kept, however old.")
+@_limit("--grace", click.FloatRange(min=0), "HOURS", 24, "Leave what was written in so many hours.")
 @options.root
-@options.state
-@options.database
-@store
-@options.server_config
+@options.server_place
 @options.output
 @options.common
 def gc(

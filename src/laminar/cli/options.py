@@ -89,23 +89,32 @@ def pairs(context: click.Context, option: click.Parameter, given: tuple[str, ...
 
 def server(command: CommandT) -> CommandT:
     """Add the options that say which server, and what of it; or that none is asked."""
-    options = (
-        click.option("--endpoint", metavar="URL", help="Address of a server, in place of the configured one."),
-        click.option("--project", metavar="P", help="The project on the server, in place of the configured one."),
-        click.option("--domain", metavar="D", help="The domain of it: development, staging or production."),
-        click.option("--local", is_flag=True, help="On this machine, also if a server is configured."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    local = click.option("--local", is_flag=True, help="On this machine, also if a server is configured.")
+    return endpoint(space(local(command)))
 
 
+def space(command: CommandT) -> CommandT:
+    """Add the options that say which space of a server is meant."""
+    return project(domain(command))
+
+
+endpoint = click.option("--endpoint", metavar="URL", help="Address of a server, in place of the configured one.")
+project = click.option("--project", metavar="P", help="The project on the server, in place of the configured one.")
+domain = click.option("--domain", metavar="D", help="The domain of it: development, staging or production.")
 run_id = click.argument("run", metavar="ID", callback=_id)
 state = click.option("--state", metavar="FOLDER", help="The server's folder.  [default: .laminar/server]")
 database = click.option(
     "--database", metavar="URL", help="sqlite:///PATH or postgresql://…  [default: a file in the server's folder]"
 )
+store = click.option("--store", metavar="URL", help="Content: a folder or s3://BUCKET/PREFIX.  [default: STATE/store]")
 server_config = click.option("--config", metavar="FILE", help="File with settings of the server.")
+
+
+def server_place(command: CommandT) -> CommandT:
+    """Add the options that say where a server of this machine keeps what it has."""
+    return state(database(store(server_config(command))))
+
+
 output = click.option(
     "-o", "--output", type=click.Choice([TABLE, JSON]), default=TABLE, show_default=True, help="Form of the answer."
 )

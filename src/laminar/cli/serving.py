@@ -21,7 +21,7 @@ LOGS = ("auto", "json", "plain")
 @click.option("--port", type=int, metavar="N", help="Port to listen on; 0 takes a free one.  [default: 8080]")
 @options.state
 @options.database
-@click.option("--store", metavar="URL", help="Content: a folder or s3://BUCKET/PREFIX.  [default: STATE/store]")
+@options.store
 @click.option("--executor", type=click.Choice(EXECUTORS), help="Where attempts run.  [default: process]")
 @click.option("--concurrency", type=int, metavar="N", help="Attempts at a time.  [default: one for each core]")
 @click.option("--auth/--no-auth", default=None, help="Whether everybody needs a token.  [default: no-auth]")

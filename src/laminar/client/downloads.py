@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from laminar.client.transport import Answer
 
-WHOLE, PART, PAST_END = 200, 206, 416
+#: Status of an answer that is all of the content, and not the rest that was asked for.
+WHOLE = 200
 
 
 class Download(io.RawIOBase):

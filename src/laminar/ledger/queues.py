@@ -40,7 +40,6 @@ LIST_HOLDERS = """
 SELECT holder FROM slots WHERE space = ? AND queue = ? AND lease >= unixepoch('subsec') ORDER BY holder LIMIT ?
 """
 LIST_NAMES = "SELECT space, name FROM queues"
-DROP_SLOTS_OF_SERVER = "DELETE FROM slots WHERE server = ?"
 EXTEND_SLOTS = """
 UPDATE slots SET lease = unixepoch('subsec') + ? WHERE server = ? AND lease >= unixepoch('subsec')
 RETURNING space, queue, holder
@@ -136,7 +135,3 @@ class Queues:
     def holders(self, space: str, name: str, limit: int = 1000) -> list[str]:
         """List who has slots of a queue."""
         return [holder for (holder,) in self._database.read(LIST_HOLDERS, (space, name, limit))]
-
-    def leave(self, server: str) -> None:
-        """Give back all slots of a server."""
-        self._database.transact(lambda connection: connection.execute(DROP_SLOTS_OF_SERVER, (server,)))

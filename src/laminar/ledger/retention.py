@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     Where = tuple[str, str]
 
-#: Days that runs are kept after their end, and how many of the newest of each task or flow are kept whatever their age.
-DAYS, NEWEST = 30.0, 10
 #: Runs that are removed in one transaction.
 TOGETHER = 50
 

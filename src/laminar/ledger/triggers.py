@@ -20,7 +20,6 @@ SELECT space, entity, name, version, spec, active, state, due, revision, created
 FIND_TRIGGER = SELECT_TRIGGERS + "WHERE space = ? AND entity = ? AND name = ?"
 LIST_TRIGGERS = SELECT_TRIGGERS + "WHERE space = ?1 AND (entity = ?2 OR ?2 IS NULL) ORDER BY entity, name"
 LIST_DUE = SELECT_TRIGGERS + "WHERE active = 1 AND due <= ? ORDER BY due LIMIT ?"
-NEXT_DUE = "SELECT min(due) FROM triggers WHERE active = 1"
 ADD_TRIGGER = """
 INSERT INTO triggers (space, entity, name, version, spec, active, state, due, revision, created)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, 1, ?) ON CONFLICT DO NOTHING
@@ -66,10 +65,6 @@ class Triggers:
     def due(self, now: float, limit: int = 100) -> list[TriggerRow]:
         """List the active triggers that are to be looked at, the one that is due longest first."""
         return [_row(row) for row in self._database.read(LIST_DUE, (now, limit))]
-
-    def next_due(self) -> float | None:
-        """Tell when the next trigger is to be looked at; None if none is."""
-        return self._database.read(NEXT_DUE)[0][0]  # type: ignore[no-any-return]
 
     def add(self, row: TriggerRow) -> bool:
         """Keep a new trigger; False if there is one of that name."""
