@@ -59,6 +59,25 @@ def test_attempts_of_a_server_that_was_killed_go_on_and_run_once(fleet: Fleet) -
     assert sorted(fleet.outside.notes) == ["grove", "leaf-1", "leaf-2"]
 
 
+def test_nothing_is_left_of_a_worker_that_was_killed(fleet: Fleet) -> None:
+    run = fleet.begin("fleet.grove")
+    fleet.noted("leaf-2")
+    folders = private(fleet)
+    label = f"agent/{name_of(str(fleet.state / 'agents'))}/"
+    for pid, one in processes.labels(label).items():
+        if one.count("/") == label.count("/"):
+            processes.kill_tree(pid)
+    fleet.outside.open("leaf-2")
+    fleet.value(run)
+    assert len(folders) == 1
+    until(lambda: not folders & private(fleet), "its folder is removed")
+
+
+def private(fleet: Fleet) -> set[str]:
+    """Name the folders of agents that nobody else uses."""
+    return {path.name for path in (fleet.state / "agents").iterdir() if path.is_dir() and path.name != "bundles"}
+
+
 def test_what_was_asked_for_to_stop_and_is_stubborn_is_killed(fleet: Fleet) -> None:
     run = fleet.begin("fleet.stubborn")
     fleet.noted("stubborn")

@@ -28,7 +28,7 @@ from laminar.data.values import Values
 from laminar.errors import LaminarError, LedgerError, ServerError, StaleAttemptError, StorageError
 from laminar.executors.contract import Host
 from laminar.executors.process import ForkSession
-from laminar.host import processes
+from laminar.host import leftovers, processes
 from laminar.model.action import Door, Ended, Entry, EntryRef, Manifest, Request, SessionLost
 from laminar.model.code import Code
 from laminar.model.placement import WORKDIR
@@ -79,7 +79,8 @@ def main() -> None:
         os.environ.pop(SERVER), os.environ.pop(TOKEN), timeout=SILENCE, patience=PATIENCE, at_first=PATIENCE
     )
     folder = os.environ.pop(FOLDER, None)
-    private = tempfile.mkdtemp(prefix="agent-", dir=folder)
+    private = os.path.join(folder or tempfile.gettempdir(), leftovers.private_name())
+    os.mkdir(private, 0o700)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     agent = Agent(client, private, os.path.join(folder or private, "bundles"))
     try:

@@ -11,7 +11,7 @@ import threading
 import time
 
 from laminar.executors.interpreters import bootstrap, interpreter_options
-from laminar.host import files, processes
+from laminar.host import files, leftovers, processes
 from laminar.server.launchers.contract import Launcher, name_of
 from laminar.server.pools import Gone, Handle, Pool
 
@@ -49,6 +49,7 @@ class Processes(Launcher):
         self._folder = folder
         self._variables = dict(variables or {})
         os.makedirs(folder, exist_ok=True)
+        leftovers.sweep(folder)
 
     def pool(self, space: str, bundle: str, entity: EntitySpec, memory: float | None, single: str) -> Pool:  # noqa: ARG002
         """Share by code: processes are not held to resources."""
@@ -97,7 +98,7 @@ class Processes(Launcher):
         found = self._agents().get(id)
         if found is None:
             return None
-        watch = threading.Thread(target=_look, args=(found, gone), daemon=True, name="laminar-agent")
+        watch = threading.Thread(target=_look, args=(found, self._folder, gone), daemon=True, name="laminar-agent")
         watch.start()
         return _Process(found)
 
@@ -128,11 +129,13 @@ def _await(pid: int, log: str, gone: Told) -> None:
     elif os.path.exists(log):
         os.unlink(log)
     gone(Gone(why))
+    leftovers.sweep(os.path.dirname(log))  # the folder of one that was killed
 
 
-def _look(pid: int, gone: Told) -> None:
+def _look(pid: int, folder: str, gone: Told) -> None:
     """Wait for the end of a process that is no child."""
     started = processes.start_time(pid)
     while processes.start_time(pid) == started:
         time.sleep(GLANCE)
     gone(Gone("its process has ended"))
+    leftovers.sweep(folder)
