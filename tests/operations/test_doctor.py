@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,7 @@ def test_each_check_is_a_line(patient: Patient) -> None:
         [COMMAND, "doctor"], cwd=patient.folder, capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.splitlines()[0].startswith("ok       versions: laminar ")
+    assert ".. " not in done.stdout
 
 
 def test_a_damaged_ledger_is_found(patient: Patient) -> None:
@@ -115,6 +116,24 @@ def test_a_signing_key_that_others_can_read_is_a_problem(patient: Patient, serve
     (server.state / "signing.key").chmod(0o644)
     found = patient.doctor(*server.place, code=1)["signing key"]
     assert found["remedy"] == f"chmod 600 {server.state}/signing.key"
+
+
+def test_a_signing_key_that_is_too_short_is_a_problem(patient: Patient, server: Operated) -> None:
+    (server.state / "signing.key").write_text("short\n")
+    found = patient.doctor(*server.place, code=1)["signing key"]
+    assert "holds 5 bytes, and a key has 16 or more" in found["found"]
+
+
+def test_a_store_without_room_is_a_problem(patient: Patient, needs: Callable[[object, str], None]) -> None:
+    disk = patient.folder / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(disk)]
+    needs(os.geteuid() == 0 and subprocess.run(mount, check=False).returncode == 0, "the right to mount")
+    try:
+        found = patient.doctor("--state", "nowhere", "--store", str(disk), code=1)["store"]
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+    assert found["remedy"] == "Make room on its disk."
 
 
 def test_postgresql_is_asked_for_its_version_and_tables(patient: Patient, postgres: str) -> None:

@@ -6,12 +6,14 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import faces
 import msgspec
 import pytest
 
 from laminar import errors
+from laminar.runs import examining
 from laminar.server import logs
 from laminar.server.identity import Role
 from laminar.server.routes import Asked, Route
@@ -180,3 +182,13 @@ def test_a_server_that_cannot_work_says_so() -> None:
         answer = face.ask("GET", "/api/v1/health")
         assert answer.status == 503
         assert answer.json["detail"] == "The database does not answer."
+
+
+def test_doctor_tells_what_keeps_a_server_from_its_work(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    unwell = faces.services(Settings(port=0), unwell=lambda: "The database does not answer.")
+    with faces.running(given=unwell) as face:
+        monkeypatch.setenv("LAMINAR_SERVER_ENDPOINT", f"http://127.0.0.1:{face.port}")
+        [server] = [check for check in examining.local() if check.name == "server"]
+    assert server.state == "problem"
+    assert server.found.endswith("cannot do its work: The database does not answer.")

@@ -64,6 +64,8 @@ def _server(chosen: Configuration) -> list[Check]:
     checks = [ok("server", text)]
     if me.version != VERSION:
         checks = [warning("server", f"{text}; this is laminar {VERSION}", "Use the same version on both.")]
+    if me.trouble:
+        checks = [problem("server", f"{chosen.endpoint} cannot do its work: {me.trouble}", "Look into its log.")]
     return [*checks, clock(None if me.time is None else me.time / 1000, before, after)]
 
 

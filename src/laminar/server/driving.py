@@ -238,6 +238,8 @@ class Driving:
         #: Runs that no thread of this server drives any more, and that it may have in the database still.
         self._loose: list[Run] = []
         self._heard = time.monotonic()
+        #: What the database has said last, if that was no answer.
+        self._refusal = ""
         self._wake = threading.Event()
         self._closing = threading.Event()
         self._threads = [
@@ -289,7 +291,8 @@ class Driving:
     def trouble(self) -> str:
         """Say why it cannot do its work; empty if it can."""
         silent = time.monotonic() - self._heard
-        return f"The database has not answered for {silent:.0f} s." if silent > LEASE else ""
+        why = f": {self._refusal}" if self._refusal else "."
+        return f"The database has not answered for {silent:.0f} s{why}" if silent > LEASE else ""
 
     def count(self) -> int:
         """Tell how many runs it drives."""
@@ -367,6 +370,7 @@ class Driving:
                 held = means.submissions.extend(means.name, LEASE)
                 means.metrics.wrote(time.monotonic() - begun)
                 self._heard = time.monotonic()
+                self._refusal = ""
                 for where, run in driven:
                     if held.get(where) != run.epoch:
                         run.deliver(Left())  # which does no harm to one that has just ended
@@ -375,4 +379,5 @@ class Driving:
                 means.queues.beat()
                 self._let_loose()
             except Exception as error:
+                self._refusal = str(error) if isinstance(error, LedgerError) else ""
                 logs.mistake("the word of this server was not given, or not in full", error)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 COMPONENTS = (tables.COMPONENT, server_tables.COMPONENT)
 #: Bytes that should be free for what runs make.
 ROOM = 10**9
+#: Bytes without which nothing can be stored.
+LEAST = 10**7
 #: Seconds for an answer of the database or the store, and that clocks may differ: what is told has no fractions.
 PATIENCE, APART = 5, 5.0
 
@@ -34,7 +36,10 @@ def server(settings: Settings) -> list[Check]:
     Args:
         settings: How it is started.
     """
-    return [*_database(settings.database_url), *_store(settings.store_url), _key(settings.state)]
+    state = os.path.abspath(settings.state)
+    if os.path.isdir(state) and not os.access(state, os.R_OK | os.W_OK | os.X_OK):
+        return [problem("folder", f"{state} is not open to this user", "Look as the user that runs the server.")]
+    return [*_database(settings.database_url), *_store(settings.store_url), _key(state)]
 
 
 def _database(url: str) -> list[Check]:
@@ -79,6 +84,8 @@ def _folder(path: str) -> Check:
         return problem("store", f"{path} cannot be written by this user", "Mend its permissions.")
     free = mounts.free(path)
     text = f"{path}, {free / 1e9:.1f} GB free"
+    if free < LEAST:
+        return problem("store", f"{path} has no room: {free:,} bytes are free", "Make room on its disk.")
     if free < ROOM:
         return warning("store", text, "laminar gc --dry-run says what can go.")
     return ok("store", text)
@@ -115,10 +122,15 @@ def _key(state: str) -> Check:
     name = "signing key"
     if os.environ.get(signing.VARIABLE):
         return ok(name, f"from {signing.VARIABLE}")
-    path = os.path.join(os.path.abspath(state), signing.FILE)
+    path = os.path.join(state, signing.FILE)
     if not os.path.exists(path):
         return ok(name, f"{path} is not there yet; the server makes it")
     mode = stat.S_IMODE(os.stat(path).st_mode)
     if mode & 0o077:
         return problem(name, f"{path} can be read by others (mode {mode:o})", f"chmod 600 {path}")
+    with open(path, "rb") as file:
+        length = len(file.read().strip())
+    if length < signing.SHORTEST:
+        text = f"{path} holds {length} bytes, and a key has {signing.SHORTEST} or more"
+        return problem(name, text, "Remove it, and the server makes another; or restore it from a copy.")
     return ok(name, f"{path}, only for its owner")

@@ -111,8 +111,8 @@ def key(folder: str) -> bytes:
     path = os.path.join(folder, FILE)
     found = given or _read(path)
     if len(found) < SHORTEST:
-        where = VARIABLE if given else path
-        raise ConfigurationError(f"{where} holds {len(found)} bytes; a key has {SHORTEST} or more. Make another.")
+        where, remedy = (VARIABLE, "Make another.") if given else (path, "Remove it, and another is made.")
+        raise ConfigurationError(f"{where} holds {len(found)} bytes; a key has {SHORTEST} or more. {remedy}")
     return found
 
 

@@ -28,6 +28,7 @@ class Me(msgspec.Struct, kw_only=True, frozen=True):
         version: The server's version of laminar.
         executor: Where it runs tasks: ``process`` or ``docker``.
         time: What its clock says, in milliseconds since the epoch; None of an older server.
+        trouble: What keeps it from its work; empty if nothing does.
     """
 
     name: str
@@ -35,3 +36,4 @@ class Me(msgspec.Struct, kw_only=True, frozen=True):
     version: str
     executor: str
     time: int | None = None
+    trouble: str = ""

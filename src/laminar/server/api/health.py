@@ -38,8 +38,9 @@ async def me(asked: Asked) -> Me:
     """Say who asks."""
     executor = asked.services.settings.executor
     who = asked.identity
+    trouble = await to_thread.run_sync(asked.services.unwell)
     now = round(time.time() * 1000)
-    return Me(name=who.name, role=who.role.value, version=VERSION, executor=executor, time=now)
+    return Me(name=who.name, role=who.role.value, version=VERSION, executor=executor, time=now, trouble=trouble)
 
 
 ROUTES = (
