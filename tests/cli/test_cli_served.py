@@ -355,6 +355,53 @@ def test_a_server_that_does_not_answer_is_told_with_its_address(served, words):
     assert len(answer.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "run work.py square --n 1",
+        "run deployed-task a.b",
+        "run deployed-flow F",
+        "deploy work.py env",
+        "get runs",
+        "get run x",
+        "get tasks",
+        "get flows",
+        "get deployments",
+        "get projects",
+        "get triggers",
+        "get firings a.b c",
+        "get queues",
+        "create project p",
+        "trigger pause a.b c",
+        "trigger resume a.b c",
+        "queue create q --size 1",
+        "queue delete q",
+        "queue limit 1",
+        "token create n --role viewer",
+        "token list",
+        "token revoke x",
+        "logs x",
+        "abort x",
+        "rerun x",
+        "resume x",
+        "why x a0",
+    ],
+)
+def test_the_address_of_a_server_is_given_to_each_command_that_asks_one(served, words):
+    first, *rest = words.split()
+    where = ("--endpoint", "http://127.0.0.1:9")
+    words = (first, *where, *rest) if first == "run" else (first, *rest, *where)
+    answer = served.shell.laminar(*words)
+    assert (answer.code, answer.out) == (1, "")
+    assert "No server answers at http://127.0.0.1:9" in answer.err
+
+
+def test_a_server_is_not_named_in_two_ways(shell):
+    answer = shell.laminar("token", "list", "--endpoint", "http://127.0.0.1:9", "--state", "here")
+    assert answer.code == 2
+    assert "--endpoint names a server to ask" in answer.err
+
+
 @pytest.mark.parametrize("words", [("rerun", "x"), ("resume", "x")])
 def test_what_only_a_server_can_do_says_so(shell, words):
     answer = shell.laminar(*words)

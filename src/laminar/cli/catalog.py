@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from laminar.cli import answers, options
-from laminar.cli.spaces import asking, place, plain
+from laminar.cli.spaces import asking, place, plain, whole
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from laminar.cli.spaces import Where
     from laminar.wire.deployments import EntityLine
 
 limit = click.option(
@@ -28,24 +29,24 @@ def _show(lines: list[EntityLine], output: str) -> None:
 @click.argument("name", required=False)
 @limit
 @place
-def tasks(name: str | None, limit: int, output: str, project: str | None, domain: str | None) -> None:
+def tasks(name: str | None, limit: int, output: str, where: Where) -> None:
     """List tasks that are deployed: the newest version of each, or all versions of NAME."""
-    _entities("task", name, limit, output, project, domain)
+    _entities("task", name, limit, output, where)
 
 
 @click.command("flows")
 @click.argument("name", required=False)
 @limit
 @place
-def flows(name: str | None, limit: int, output: str, project: str | None, domain: str | None) -> None:
+def flows(name: str | None, limit: int, output: str, where: Where) -> None:
     """List flows that are deployed: the newest version of each, or all versions of NAME."""
-    _entities("flow", name, limit, output, project, domain)
+    _entities("flow", name, limit, output, where)
 
 
-def _entities(kind: str, name: str | None, limit: int, output: str, project: str | None, domain: str | None) -> None:
+def _entities(kind: str, name: str | None, limit: int, output: str, where: Where) -> None:
     from laminar.runs.catalog import Catalog  # 90 ms that help texts do not need
 
-    with asking(project, domain) as client:
+    with asking(where) as client:
         _show(Catalog(client).entities(kind, name, limit), output)
 
 
@@ -53,11 +54,11 @@ def _entities(kind: str, name: str | None, limit: int, output: str, project: str
 @click.argument("name", required=False)
 @limit
 @place
-def deployments(name: str | None, limit: int, output: str, project: str | None, domain: str | None) -> None:
+def deployments(name: str | None, limit: int, output: str, where: Where) -> None:
     """List deployments, the newest first: all, or those of the environment or flow NAME."""
     from laminar.runs.catalog import Catalog  # 90 ms that help texts do not need
 
-    with asking(project, domain) as client:
+    with asking(where) as client:
         found = Catalog(client).deployments(None, name, limit)
     if output == options.JSON:
         answers.as_json([plain(one) for one in found])
@@ -70,13 +71,12 @@ def deployments(name: str | None, limit: int, output: str, project: str | None, 
 
 
 @click.command("projects")
-@options.output
-@options.common
-def projects(output: str) -> None:
+@whole
+def projects(output: str, where: Where) -> None:
     """List the projects of the server."""
     from laminar.runs.catalog import projects as listed  # 90 ms that help texts do not need
 
-    with asking(None, None) as client:
+    with asking(where) as client:
         found = listed(client)
     if output == options.JSON:
         answers.as_json([plain(one) for one in found])
@@ -94,13 +94,12 @@ def create() -> None:
 @create.command("project")
 @click.argument("name")
 @click.option("--description", default="", metavar="TEXT", help="What it is for.")
-@options.output
-@options.common
-def project(name: str, description: str, output: str) -> None:
+@whole
+def project(name: str, description: str, output: str, where: Where) -> None:
     """Make the project NAME on the server. This takes the role admin."""
     from laminar.runs.catalog import add_project  # 90 ms that help texts do not need
 
-    with asking(None, None) as client:
+    with asking(where) as client:
         made = add_project(client, name, description)
     if output == options.JSON:
         answers.as_json(plain(made))

@@ -31,8 +31,8 @@ STYLES = ("loaded_modules", "all", "none")
     show_default=True,
     help="Which files travel: the modules of the code, the whole project, or none.",
 )
-@click.option("--project", metavar="P", help="The project that it belongs to.")
-@click.option("--domain", metavar="D", help="The domain that it belongs to.")
+@options.endpoint
+@options.space
 @options.output
 @options.quiet
 def deploy(file: str, names: Sequence[str], everything: bool, output: str, **given: Any) -> None:
@@ -92,13 +92,12 @@ def _deployed(
     version: str | None,
     dryrun: bool,
     copy_style: str,
-    project: str | None,
-    domain: str | None,
+    **where: str | None,
 ) -> list[Deployment]:
     from laminar.runs import configuration, deploying, registering  # 100 ms that help texts do not need
     from laminar.runs.planning import plan
 
-    settings = configuration.init_from_config(project=project, domain=domain)
+    settings = configuration.init_from_config(**where)
     made = plan(chosen, version, copy_style)
     if dryrun:
         return deploying.compared(made, registering.server() if settings.endpoint else None)

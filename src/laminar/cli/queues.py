@@ -9,6 +9,7 @@ from laminar.cli.spaces import asking, place, plain, request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from laminar.cli.spaces import Where
     from laminar.wire.queues import QueuePage, QueueView
 
 #: What stands for no limit.
@@ -27,12 +28,12 @@ def queue() -> None:
 @click.argument("name")
 @click.option("--size", type=click.IntRange(min=0), required=True, help="How many of its tasks run at a time.")
 @place
-def create(name: str, size: int, output: str, project: str | None, domain: str | None) -> None:
+def create(name: str, size: int, output: str, where: Where) -> None:
     """Make the queue NAME, or change its size. What runs goes on; with a size of 0 nothing more begins."""
     from laminar.wire.queues import QueueRequest, QueueView  # 60 ms that help texts do not need
 
     wanted = request(QueueRequest, name=name, size=size)
-    with asking(project, domain) as client:
+    with asking(where) as client:
         view: QueueView = client.call("POST", client.space_path("/queues"), body=wanted, returns=QueueView, again=True)
     if output == options.JSON:
         answers.as_json(plain(view))
@@ -43,13 +44,13 @@ def create(name: str, size: int, output: str, project: str | None, domain: str |
 @queue.command("delete", short_help="Take a queue away.")
 @click.argument("name")
 @place
-def delete(name: str, output: str, project: str | None, domain: str | None) -> None:
+def delete(name: str, output: str, where: Where) -> None:
     """Take the queue NAME away: nothing waits for it any more. Tasks that name it cannot be deployed."""
     from urllib.parse import quote  # 10 ms that help texts do not need
 
     from laminar.wire.queues import QueuePage
 
-    with asking(project, domain) as client:
+    with asking(where) as client:
         path = client.space_path(f"/queues/{quote(name, safe='')}")
         page: QueuePage = client.call("DELETE", path, returns=QueuePage)
     _answer(page, output, f"The queue {name} is gone.")
@@ -58,7 +59,7 @@ def delete(name: str, output: str, project: str | None, domain: str | None) -> N
 @queue.command("limit", short_help="Limit all tasks of a project.")
 @click.argument("size", metavar="N|none")
 @place
-def limit(size: str, output: str, project: str | None, domain: str | None) -> None:
+def limit(size: str, output: str, where: Where) -> None:
     """Let N actions of a project's domain go on at a time, whatever their queues; none is no limit.
 
     Those that only wait for what they have called are not counted.
@@ -68,11 +69,11 @@ def limit(size: str, output: str, project: str | None, domain: str | None) -> No
     if size != NONE and not size.isdecimal():
         raise click.BadParameter(f"{size!r} is no number. Write: laminar queue limit 8, or laminar queue limit none")
     wanted = request(LimitRequest, size=None if size == NONE else int(size))
-    with asking(project, domain) as client:
+    with asking(where) as client:
         page: QueuePage = client.call("POST", client.space_path("/limit"), body=wanted, returns=QueuePage, again=True)
-        where = f"{client.project}/{client.domain}"
+        space = f"{client.project}/{client.domain}"
     said = "has no limit any more" if size == NONE else f"runs {size} actions at a time"
-    _answer(page, output, f"{where} {said}.")
+    _answer(page, output, f"{space} {said}.")
 
 
 def _answer(page: QueuePage, output: str, said: str) -> None:
@@ -84,11 +85,11 @@ def _answer(page: QueuePage, output: str, said: str) -> None:
 
 @click.command("queues", short_help="List queues, and who has their slots.")
 @place
-def queues(output: str, project: str | None, domain: str | None) -> None:
+def queues(output: str, where: Where) -> None:
     """List the queues on a server, how many slots of each are taken, and by which runs."""
     from laminar.wire.queues import QueuePage  # 60 ms that help texts do not need
 
-    with asking(project, domain) as client:
+    with asking(where) as client:
         page: QueuePage = client.call("GET", client.space_path("/queues"), returns=QueuePage)
     if output == options.JSON:
         answers.as_json({"queues": plain(page.items)})

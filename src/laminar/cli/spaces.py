@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 
 import click
 
 from laminar.cli import options
+from laminar.model.value import Value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,25 +18,50 @@ if TYPE_CHECKING:
     from laminar.client.http import Client
 
 
+class Where(Value, frozen=True):
+    """Which server is asked, and about which of its spaces; None for what is configured.
+
+    Attributes:
+        endpoint: Address of the server.
+        project: The project.
+        domain: The domain of it.
+    """
+
+    endpoint: str | None = None
+    project: str | None = None
+    domain: str | None = None
+
+
 def place(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that all of them have."""
-    domain = click.option("--domain", metavar="D", help="The domain, in place of the configured one.")
-    project = click.option("--project", metavar="P", help="The project, in place of the configured one.")
-    for add in (options.common, options.output, domain, project):
-        command = add(command)
-    return command
+    """Add the options that all of them have; the command is told ``where``."""
+
+    @functools.wraps(command)
+    def told(endpoint: str | None, project: str | None, domain: str | None, **given: Any) -> Any:
+        return command(where=Where(endpoint, project, domain), **given)
+
+    return options.endpoint(options.space(options.output(options.common(told))))
+
+
+def whole(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of those that are about all of a server; the command is told ``where``."""
+
+    @functools.wraps(command)
+    def told(endpoint: str | None, **given: Any) -> Any:
+        return command(where=Where(endpoint), **given)
+
+    return options.endpoint(options.output(options.common(told)))
 
 
 @contextlib.contextmanager
-def asking(project: str | None, domain: str | None) -> Iterator[Client]:
-    """Give what asks the server that is configured, or the one of this machine.
+def asking(where: Where) -> Iterator[Client]:
+    """Give what asks the server that is named, else the one that is configured, else the one of this machine.
 
     Raises:
         ConfigurationError: The configuration makes no sense.
     """
     from laminar.runs import configuration, connecting  # 90 ms that help texts do not need
 
-    with connecting.client(configuration.init_from_config(project=project, domain=domain)) as client:
+    with connecting.client(configuration.init_from_config(**vars(where))) as client:
         yield client
 
 

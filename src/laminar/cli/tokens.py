@@ -39,14 +39,21 @@ COLUMNS = ("ID", "NAME", "ROLE", "CREATED", "EXPIRES", "REVOKED", "LAST USED")
 def token() -> None:
     """Make, list and revoke tokens.
 
-    Tokens are those of the server that is configured. Without one, or with --state, --database or --config, they are
-    those in the database of a server of this machine: so the first one is made.
+    Tokens are those of the server that is configured, or that --endpoint names. Without one, or with --state,
+    --database or --config, they are those in the database of a server of this machine: so the first one is made.
     """
 
 
 def _places(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that say which server is meant."""
-    for add in (options.common, options.output, options.server_config, options.database, options.state):
+    for add in (
+        options.common,
+        options.output,
+        options.server_config,
+        options.database,
+        options.state,
+        options.endpoint,
+    ):
         command = add(command)
     return command
 
@@ -155,8 +162,11 @@ def _desk(place: Mapping[str, str | None], *, make: bool = False) -> Iterator[De
     """Find where tokens are made."""
     from laminar.runs.configuration import init_from_config  # 30 ms that help texts do not need
 
-    chosen = init_from_config()
-    if chosen.endpoint is not None and not any(place.values()):
+    own = {name: value for name, value in place.items() if name != "endpoint"}
+    if place["endpoint"] is not None and any(own.values()):
+        raise click.UsageError("--endpoint names a server to ask; leave out --state, --database and --config.")
+    chosen = init_from_config(endpoint=place["endpoint"])
+    if chosen.endpoint is not None and not any(own.values()):
         from laminar.runs.connecting import client as connect  # 60 ms, and only here
 
         with connect(chosen) as client:

@@ -9,6 +9,7 @@ from laminar.cli.spaces import asking, place, plain, request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from laminar.cli.spaces import Where
     from laminar.model.triggers import Cron, FixedRate
     from laminar.wire.triggers import FiringView, TriggerView
 
@@ -26,25 +27,25 @@ def trigger() -> None:
 @entity_name
 @trigger_name
 @place
-def pause(entity: str, name: str, output: str, project: str | None, domain: str | None) -> None:
+def pause(entity: str, name: str, output: str, where: Where) -> None:
     """Let the trigger NAME of the task or flow ENTITY fire no more until it is resumed. Its runs go on."""
-    _change("pause", entity, name, output, project, domain)
+    _change("pause", entity, name, output, where)
 
 
 @trigger.command("resume", short_help="Let a trigger fire again.")
 @entity_name
 @trigger_name
 @place
-def resume(entity: str, name: str, output: str, project: str | None, domain: str | None) -> None:
+def resume(entity: str, name: str, output: str, where: Where) -> None:
     """Let the trigger NAME of the task or flow ENTITY fire again. What was due meanwhile is not caught up."""
-    _change("resume", entity, name, output, project, domain)
+    _change("resume", entity, name, output, where)
 
 
-def _change(verb: str, entity: str, name: str, output: str, project: str | None, domain: str | None) -> None:
+def _change(verb: str, entity: str, name: str, output: str, where: Where) -> None:
     from laminar.wire.triggers import TriggerRef, TriggerView  # 60 ms that help texts do not need
 
     wanted = request(TriggerRef, entity=entity, name=name)
-    with asking(project, domain) as client:
+    with asking(where) as client:
         path = client.space_path(f"/triggers/{verb}")
         view: TriggerView = client.call("POST", path, body=wanted, returns=TriggerView, again=True)
     if output == options.JSON:
@@ -57,14 +58,14 @@ def _change(verb: str, entity: str, name: str, output: str, project: str | None,
 @click.command("triggers", short_help="List triggers, and when they fire next.")
 @click.argument("entity", metavar="[ENTITY]", required=False)
 @place
-def triggers(entity: str | None, output: str, project: str | None, domain: str | None) -> None:
+def triggers(entity: str | None, output: str, where: Where) -> None:
     """List the triggers on a server, or those of the task or flow ENTITY, with the next five times at which they fire.
 
     Times are in the zone of their schedule.
     """
     from laminar.wire.triggers import TriggerPage  # 60 ms that help texts do not need
 
-    with asking(project, domain) as client:
+    with asking(where) as client:
         query: dict[str, str | int] = {} if entity is None else {"entity": entity}
         page: TriggerPage = client.call("GET", client.space_path("/triggers"), query=query, returns=TriggerPage)
     if output == options.JSON:
@@ -118,11 +119,11 @@ def _fate(firing: FiringView) -> str:
     "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many, the latest first."
 )
 @place
-def firings(entity: str, name: str, limit: int, output: str, project: str | None, domain: str | None) -> None:
+def firings(entity: str, name: str, limit: int, output: str, where: Where) -> None:
     """List what was decided about the times at which the trigger NAME of the task or flow ENTITY was due, and why."""
     from laminar.wire.triggers import FiringPage  # 60 ms that help texts do not need
 
-    with asking(project, domain) as client:
+    with asking(where) as client:
         query: dict[str, str | int] = {"entity": entity, "trigger": name, "limit": limit}
         page: FiringPage = client.call("GET", client.space_path("/firings"), query=query, returns=FiringPage)
     if output == options.JSON:
