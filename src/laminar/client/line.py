@@ -11,7 +11,7 @@ from functools import partial
 from laminar.client.http import Client
 from laminar.client.patience import patiently
 from laminar.errors import ServerError
-from laminar.wire.agents import Answers, Asking, Attending
+from laminar.wire.agents import Answers, Asking, Attending, Taken
 from laminar.wire.messages import Dismiss
 
 TYPE_CHECKING = False
@@ -47,7 +47,8 @@ class Line:
         self._unsent: list[Message] = []
         self._some = threading.Event()
         self._begun = self._over = False
-        self._line = ""
+        #: The line that is known, and the number of its last answer.
+        self._line, self._after = "", 0
 
     def ask(self, _: AttemptKey, message: Message, reply: Callable[[Answer], None]) -> None:
         """Send a message; the answer is given in another thread."""
@@ -84,27 +85,33 @@ class Line:
 
     def _tell(self, messages: list[Message]) -> None:
         body = Asking.of(messages)
-        patiently(lambda: self._client.call("POST", "/attempt/messages", body=body, again=True))
+        taken = patiently(lambda: self._client.call("POST", "/attempt/messages", body=body, returns=Taken, again=True))
+        self._meet(taken.line)
 
     def _listen(self) -> None:
-        after = 0
         while True:
-            found = patiently(partial(self._attend, Attending(line=self._line, after=after)))
-            if self._line and found.line != self._line:
-                self._again()
-            self._line = found.line
-            after = found.last
+            with self._lock:
+                attending = Attending(line=self._line, after=self._after)
+            found = patiently(partial(self._attend, attending))
+            self._meet(found.line)
             for view in found.answers:
                 self._take(view.answer())
+            with self._lock:
+                if found.line == self._line:
+                    self._after = found.last
 
     def _attend(self, body: Attending) -> Answers:
         path = "/attempt/answers"
         found: Answers = self._client.call("POST", path, body=body, returns=Answers, again=True, timeout=SILENCE)
         return found
 
-    def _again(self) -> None:
-        """Ask another server what none has answered."""
+    def _meet(self, line: str) -> None:
+        """See whose line it is: a server that is not the one before is asked what that one has not answered."""
         with self._lock:
+            before, self._line = self._line, line
+            if before in ("", line):
+                return
+            self._after = 0
             self._unsent = [message for message, _ in self._asked.values()]
         self._some.set()
 

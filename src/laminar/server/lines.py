@@ -125,8 +125,8 @@ class Lines:
             key = self._now.get(known, known)
             return key if key in self._lines else None
 
-    def ask(self, claims: Mapping[str, Any], asking: Asking) -> None:
-        """Hand on what an attempt asks.
+    def ask(self, claims: Mapping[str, Any], asking: Asking) -> str:
+        """Hand on what an attempt asks; gives the line of the answers.
 
         Raises:
             StaleAttemptError: It does not live.
@@ -137,6 +137,7 @@ class Lines:
             if not _is_name(message.id):
                 raise ValueError(f"{message.id!r} is no name of a call")
             line.deliver(Asked(line.key, message, line.reply))
+        return line.id
 
     def line(self, claims: Mapping[str, Any]) -> tuple[Bell, Callable[[Attending], Answers]]:
         """Give what rings when there is an answer for an attempt, and what gives the answers.

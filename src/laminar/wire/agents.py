@@ -227,6 +227,16 @@ class Attending(Plain, frozen=True, kw_only=True):
     after: int = 0
 
 
+class Taken(Plain, frozen=True, kw_only=True):
+    """What an attempt has asked was taken.
+
+    Attributes:
+        line: Where the answers will be: a server that goes on with the run has another line, and knows nothing of it.
+    """
+
+    line: str
+
+
 class Welcome(Plain, frozen=True, kw_only=True):
     """What an agent works with.
 

@@ -9,7 +9,7 @@ from anyio import to_thread
 from laminar.server.identity import Role
 from laminar.server.problems import refusal
 from laminar.server.routes import MIB, Asked, Route
-from laminar.wire.agents import Answers, Asking, Attending, Heard, Hello, Orders, Ready, Report, Welcome
+from laminar.wire.agents import Answers, Asking, Attending, Heard, Hello, Orders, Ready, Report, Taken, Welcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,11 +66,11 @@ def _report(asked: Asked) -> Heard:
     return Heard(unknown=list(dict.fromkeys([*unknown, *strange])), later=list(dict.fromkeys([*later, *early])))
 
 
-async def messages(asked: Asked) -> None:
+async def messages(asked: Asked) -> Taken:
     """Take what an attempt asks."""
     told: Asking = asked.body
     try:
-        asked.services.engine.lines.ask(asked.identity.claims, told)
+        return Taken(line=asked.services.engine.lines.ask(asked.identity.claims, told))
     except ValueError as error:
         raise refusal(400, f"The messages are not understood: {error}.") from None
 
@@ -110,7 +110,7 @@ ROUTES = (
         messages,
         "Take what an attempt asks.",
         body=Asking,
-        status=204,
+        returns=Taken,
         most=MOST,
     ),
     Route(
