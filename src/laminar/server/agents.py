@@ -165,8 +165,9 @@ class Agents:
     def waiting(self, space: str, run: str) -> dict[tuple[str, int], str]:
         """Say what actions of a run wait for whose attempt has its slot, and no agent yet that is up."""
         with self._lock:
-            attempts = [one for one in self._attempts.values() if _is_of(one, space, run)]
-            found = {(one.key.action.name, one.key.action.index): _unready(one) for one in attempts}
+            attempts = [(key.action, attempt) for key, attempt in self._attempts.items()]
+            of_run = [(key, attempt) for key, attempt in attempts if (key.space, key.run) == (space, run)]
+            found = {(key.name, key.index): attempt.unready() for key, attempt in of_run}
         return {key: why for key, why in found.items() if why is not None}
 
     def leave(self, keys: list[AttemptKey]) -> None:
@@ -179,7 +180,7 @@ class Agents:
                 if attempt.agent is None:
                     self._unqueue(attempt)
                 else:
-                    known = _known(attempt)
+                    known = attempt.known
                     del attempt.agent.live[known]
                     self._left[known.action] = LeftOver(attempt.agent, known)
 
@@ -335,7 +336,7 @@ class Agents:
         self._attempts.pop(attempt.key, None)
         agent = attempt.agent
         if agent is not None:
-            agent.live.pop(_known(attempt), None)
+            agent.live.pop(attempt.known, None)
             agent.used = time.monotonic()
             if agent.pool.single or agent.id not in self._agents:
                 self._dismiss(agent)
@@ -391,7 +392,7 @@ class Agents:
         for attempt in lost:
             attempt.agent = None
             if agent.up or how.memory or attempt.stop is not None:
-                self._end(attempt, _lost(attempt, how))
+                self._end(attempt, attempt.lost(how))
             else:
                 self._place(agent.pool, attempt)
         if group.waiting and not group.agents:
@@ -468,36 +469,6 @@ class Agents:
         if agent.handle is not None:
             agent.handle.stop()
         self._gone(agent, Gone(why))
-
-
-def _is_of(attempt: Attempt, space: str, run: str) -> bool:
-    return attempt.key.action.run == run and attempt.key.action.space == space
-
-
-def _unready(attempt: Attempt) -> str | None:
-    """Say what an attempt waits for that has been asked for; None if its agent can have it."""
-    agent = attempt.agent
-    if agent is None:
-        return "waits for room in a worker: as many as there may be run as much as they may"
-    if agent.up:
-        return None
-    if agent.handle is not None and not agent.handle.ready:
-        return f"waits for the image {agent.pool.image}"
-    return "waits for its worker to come up"
-
-
-def _known(attempt: Attempt) -> AttemptKey:
-    """Give the name by which an agent knows an attempt."""
-    return attempt.start.key.key()
-
-
-def _lost(attempt: Attempt, how: Gone) -> Ended:
-    """Say how an attempt has ended whose worker is gone."""
-    if attempt.stop is not None:
-        return Ended(attempt.key, Outcome.CANCELLED, detail=f"its worker is gone: {how.why}")
-    if how.memory:
-        return Ended(attempt.key, Outcome.OUT_OF_MEMORY, signal=9, detail=how.why)
-    return Ended(attempt.key, Outcome.LOST, detail=f"its worker is gone: {how.why}")
 
 
 def _nothing(_: Gone) -> None:

@@ -11,6 +11,8 @@ import time
 from abc import ABC, abstractmethod
 from collections import deque
 
+from laminar.model.action import Ended
+from laminar.model.states import Outcome
 from laminar.model.value import Value
 from laminar.server.bell import Bell
 from laminar.wire.agents import Leave, Orders, Start, Stop
@@ -121,6 +123,30 @@ class Attempt:
         self.agent: Agent | None = None
         self.stop: float | None = None
         self.rests = False
+
+    @property
+    def known(self) -> AttemptKey:
+        """The name by which its agent knows it."""
+        return self.start.key.key()
+
+    def unready(self) -> str | None:
+        """Say what it waits for, having been asked for; None if its agent can have it."""
+        agent = self.agent
+        if agent is None:
+            return "waits for room in a worker: as many as there may be run as much as they may"
+        if agent.up:
+            return None
+        if agent.handle is not None and not agent.handle.ready:
+            return f"waits for the image {agent.pool.image}"
+        return "waits for its worker to come up"
+
+    def lost(self, how: Gone) -> Ended:
+        """Say how it has ended, its worker being gone."""
+        if self.stop is not None:
+            return Ended(self.key, Outcome.CANCELLED, detail=f"its worker is gone: {how.why}")
+        if how.memory:
+            return Ended(self.key, Outcome.OUT_OF_MEMORY, signal=9, detail=how.why)
+        return Ended(self.key, Outcome.LOST, detail=f"its worker is gone: {how.why}")
 
 
 class Agent:
