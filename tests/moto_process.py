@@ -13,6 +13,8 @@ from collections.abc import Iterator
 
 BUCKET = "bucket"
 REGION = "eu-central-1"
+#: Names on a page of a listing; S3 has a thousand, which take long to write.
+PAGE = 60
 
 
 @contextlib.contextmanager
@@ -27,7 +29,7 @@ def serving(log: str, host: str = "127.0.0.1") -> Iterator[str]:
             [sys.executable, "-m", "moto.server", "-H", host, "-p", str(port)],
             stdout=output,
             stderr=output,
-            env={**os.environ, "MOTO_ALLOW_NONEXISTENT_REGION": "true"},
+            env={**os.environ, "MOTO_ALLOW_NONEXISTENT_REGION": "true", "MOTO_S3_DEFAULT_MAX_KEYS": str(PAGE)},
         )
         try:
             _make_bucket(address, server, log)

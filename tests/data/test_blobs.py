@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import moto_process
 from laminar.data.local import LocalBlobs
 from laminar.data.memory import MemoryBlobs
 from laminar.data.objects import ObjectBlobs
@@ -33,6 +34,8 @@ class TestLocalBlobs(BlobsConformance):
 
 
 class TestObjectBlobs(BlobsConformance):
+    many = 2 * moto_process.PAGE + 3
+
     @pytest.fixture
     def blobs(self, s3_root: str, s3_options: dict[str, str]) -> ObjectBlobs:
         blobs = ObjectBlobs(s3_root, s3_options)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import stores
 
+import moto_process
 from laminar.client.blobs import HttpBlobs
 from laminar.data.artifacts import Artifacts
 from laminar.data.serde.contract import Registry
@@ -29,6 +30,8 @@ class TestHttpBlobsOnAFolder(BlobsConformance):
 
 
 class TestHttpBlobsOnABucket(BlobsConformance):
+    many = 2 * moto_process.PAGE + 3
+
     @pytest.fixture
     def blobs(self, bucket_shop: stores.Shop) -> HttpBlobs:
         blobs = HttpBlobs(bucket_shop.endpoint, bucket_shop.attempt(flow="Hello"), RECORDS)

@@ -21,9 +21,11 @@ class BlobsConformance:
 
     Attributes:
         shared: Whether a pickled copy reaches the same blobs, as other processes must.
+        many: A number of names that is more than a page of a listing, where there are pages.
     """
 
     shared = True
+    many = 1203
 
     @pytest.fixture
     def blobs(self) -> Blobs:
@@ -77,7 +79,7 @@ class BlobsConformance:
 
     def test_many_names_are_all_listed(self, blobs: Blobs) -> None:
         """Listing does not end at a page."""
-        expected = sorted(f"{number:05d}" for number in range(1203))
+        expected = sorted(f"{number:05d}" for number in range(self.many))
         for name in expected:
             blobs.write(f"space/{name}", b"")
         assert blobs.names("space") == expected
