@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from laminar.errors import RunExistsError, StaleEpochError
+from laminar.ledger import submissions as ledger_submissions
 from laminar.ledger.database import Database
 from laminar.ledger.journal import CallJournal
 from laminar.ledger.opening import open_database
@@ -163,6 +164,9 @@ FILTERS: list[tuple[dict[str, Any], Callable[[int], bool]]] = [
     ({"label": "third=1"}, lambda number: number % 3 == 1),
     ({"prefix": "run-1"}, lambda number: 10 <= number < 20),
     ({"prefix": "run-%"}, lambda number: False),
+    ({"prefix": "run-15"}, lambda number: number == 15),
+    ({"prefix": "run-1", "state": State.SKIPPED}, lambda number: False),
+    ({"label": "third=2", "prefix": "run-23"}, lambda number: number == 23),
     ({"since": 5.0, "until": 20.0}, lambda number: 5 <= created(number) < 20),
     ({"state": State.WAITING, "entity": "env.odd"}, lambda number: number % 5 != 0 and number % 2 == 1),
     (
@@ -175,8 +179,13 @@ FILTERS: list[tuple[dict[str, Any], Callable[[int], bool]]] = [
 
 @pytest.mark.parametrize(("filters", "passes"), FILTERS, ids=[str(number) for number in range(len(FILTERS))])
 def test_a_list_is_filtered_and_paged_newest_first(
-    submissions: Submissions, database: Database, filters: dict[str, Any], passes: Callable[[int], bool]
+    submissions: Submissions,
+    database: Database,
+    filters: dict[str, Any],
+    passes: Callable[[int], bool],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(ledger_submissions, "FEW", 5)  # the names of ten begin like run-1, and are not few
     ledger = Ledger(database)
     for number in range(30):
         run, entity = f"run-{number:02d}", f"env.{'odd' if number % 2 else 'even'}"

@@ -92,8 +92,19 @@ FIND_LISTED = (
     "SELECT t.space, t.run, t.created FROM {table} WHERE {filters} ORDER BY t.created DESC, t.run DESC LIMIT :limit"
 )
 #: Where runs are found, by whether a label is asked for.
-BY_CREATION = "submissions t"
-BY_LABEL = "labels t JOIN submissions u ON u.space = t.space AND u.run = t.run"
+BY_CREATION = "{runs} t"
+BY_LABEL = "labels t JOIN {runs} u ON u.space = t.space AND u.run = t.run"
+#: Among which runs: all, or those whose id begins with a prefix, where these are few. The limit keeps them apart.
+RUNS = "submissions"
+NAMED = """(
+    SELECT space, run, created, state, entity FROM submissions
+    WHERE space = :space AND run >= :prefix AND run < :behind LIMIT :many
+)"""
+COUNT_NAMED = f"SELECT count(*) FROM {NAMED} n"  # noqa: S608 - of what stands above
+#: How many are few: the others are found faster in the order of the list.
+FEW = 1000
+#: Behind all that can follow a prefix.
+LAST = "\U0010ffff"
 #: Which runs a list has, by the name of the filter; ``u`` is the run where ``t`` is its label.
 FILTERS = {
     "label": "t.label = :label",
@@ -170,7 +181,17 @@ class Submissions:
         if before is not None:
             del values["before"]
             values["created"], values["run"] = before
-        return [_row(row) for row in self._database.read(_listing(frozenset(wanted)), values)]
+        named = prefix is not None and self._few(space, prefix, values)
+        return [_row(row) for row in self._database.read(_listing(frozenset(wanted), named), values)]
+
+    def _few(self, space: str, prefix: str, values: dict[str, Any]) -> bool:
+        """Tell whether few ids begin with a prefix; then the values are added by which these are found."""
+        range_ = {"prefix": prefix, "behind": prefix + LAST, "many": 2 * FEW}
+        rows = self._database.read(COUNT_NAMED, {"space": space, **range_})
+        few = int(rows[0][0]) <= FEW
+        if few:
+            values |= range_
+        return few
 
     def going_on(self) -> dict[State, tuple[int, float | None]]:
         """Count the runs that have not ended, by state, and tell when the first of each was asked for or begun."""
@@ -314,12 +335,16 @@ def _tell(connection: Connection, space: str, run: str, state: State, **detail: 
 
 
 @functools.cache
-def _listing(wanted: frozenset[str]) -> str:
-    """Write the statement that lists the runs which pass some filters."""
+def _listing(wanted: frozenset[str], named: bool) -> str:
+    """Write the statement that lists the runs which pass some filters, among those of a prefix if these are few."""
     table = BY_LABEL if "label" in wanted else BY_CREATION
-    filters = " AND ".join(["t.space = :space", *(FILTERS[name] for name in FILTERS if name in wanted)])
+    names = [name for name in FILTERS if name in wanted and not (named and name == "prefix")]
+    filters = " AND ".join(["t.space = :space", *(FILTERS[name] for name in names)])
     if table == BY_CREATION:
         filters = filters.replace("u.", "t.")
+    elif named:
+        filters += " AND t.created = u.created"  # so that each of the few is looked up
+    table = table.format(runs=NAMED if named else RUNS)
     return LIST_SUBMISSIONS.format(found=FIND_LISTED.format(table=table, filters=filters))
 
 
