@@ -10,14 +10,20 @@ from pathlib import Path
 
 import pytest
 
+#: Those that happen to be installed take longer to load than the tests take.
+PLUGINS = ("-p", "no:cacheprovider", "-p", "pytest_timeout")
+
 
 def run_pytest(folder: Path, test: str, conftest: str = "", only: str = "") -> tuple[int, str]:
     (folder / "conftest.py").write_text(conftest)
     (folder / "test_users.py").write_text(textwrap.dedent(test))
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--timeout=60", "-k", only, "test_users.py"],
+        [sys.executable, "-m", "pytest", "-q", *PLUGINS, "--timeout=60", "-k", only, "test_users.py"],
         cwd=folder,
-        env={key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")},
+        env={
+            **{key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")},
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        },
         stdout=subprocess.PIPE,
         text=True,
         check=False,
