@@ -15,7 +15,7 @@ from collections import deque
 from laminar.core import admission, lifecycle
 from laminar.core.lifecycle import Again, GiveUp, Tries
 from laminar.engine.contract import Failed
-from laminar.engine.failures import exception_of
+from laminar.engine.failures import exception_of, line_of, text_of
 from laminar.errors import AttemptTimeoutError
 from laminar.model.action import Ended, Request
 from laminar.model.ids import AttemptKey
@@ -343,7 +343,7 @@ class Actions:
             reason=reason,
             traceback=users_traceback(error),
         )
-        self._ledger.settle(work.key, self.epoch, State.FAILED, _line(error), time.time())
+        self._ledger.settle(work.key, self.epoch, State.FAILED, line_of(error), time.time())
         work.settled()
         return Settled(work, attempts + 1, time.time(), failed=failed)
 
@@ -404,7 +404,7 @@ class Actions:
         succeeded = ended.outcome is Outcome.SUCCEEDED
         cancelled = ended.outcome is Outcome.CANCELLED
         state = State.SUCCEEDED if succeeded else State.CANCELLED if cancelled else State.FAILED
-        detail = _outcome_text(ended)
+        detail = text_of(ended)
         self._ledger.finish(ended.key, state, detail, now, ended.cpu, ended.memory)
         if succeeded:
             work.over = True
@@ -433,7 +433,7 @@ class Actions:
             try:
                 self._retry(waiting, decision)
             except Exception as error:
-                return self._give_up(ended, live, GiveUp("a retry hook raised"), _line(error), State.FAILED, error)
+                return self._give_up(ended, live, GiveUp("a retry hook raised"), line_of(error), State.FAILED, error)
             return None
         return self._give_up(ended, live, decision, detail, state, None)
 
@@ -490,14 +490,3 @@ def _with_cause(ended: Ended, live: Live) -> Ended:
     if live.cause is Outcome.TIMED_OUT:
         detail = f"ran longer than {live.late} and was stopped"
     return ended.replace(outcome=live.cause, detail=detail, manifest=None)
-
-
-def _outcome_text(ended: Ended) -> str:
-    failure = ended.manifest.failure if ended.manifest is not None else None
-    if failure is not None:
-        return f"{failure.type_name.removeprefix('builtins.')}: {failure.message}"[:500]
-    return f"{ended.outcome.value}: {ended.detail}" if ended.detail else ended.outcome.value
-
-
-def _line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:500]

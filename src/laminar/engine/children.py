@@ -344,16 +344,27 @@ class Children:
             failure = self._actions.failures.describe(error)
             self._answer_all(found, Answer(id_, None, failure, where))
             return
+        entry = self.record(settled, found.call, found.parent)
+        self._answer_all(found, Answer(id_, entry.output, entry.failure, where))
+
+    def record(self, settled: Settled, call: Call, parent: str) -> Entry:
+        """Take up how a call has ended, which counts from the next :meth:`flush` on.
+
+        Args:
+            settled: Its end, in success or failure.
+            call: The call.
+            parent: Name of the action that made it; empty if none did.
+        """
         entry = Entry(
-            id=id_,
-            task=found.call.task,
-            parent=found.parent,
+            id=call.id,
+            task=call.task,
+            parent=parent,
             output=None,
             failure=None,
             attempt=settled.attempt,
             started=settled.started,
             ended=time.time(),
-            inputs=found.call.inputs,
+            inputs=call.inputs,
         )
         if settled.failed is not None:
             manifest = settled.manifest
@@ -363,9 +374,9 @@ class Children:
             assert settled.manifest is not None
             entry.output = settled.manifest.outputs["result"]
             self._actions.committed(settled, None)
-            self.keep(found.call, entry.output)
+            self.keep(call, entry.output)
         self.commit(entry)
-        self._answer_all(found, Answer(id_, entry.output, entry.failure, where))
+        return entry
 
     def _call_again(self, found: Open) -> None:
         """Begin a child anew for who has called it since it was told to stop."""

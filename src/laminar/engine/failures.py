@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from laminar.engine.contract import Failures
     from laminar.model.action import Ended
 
+#: Characters of a line that says how something ended.
+LINE = 500
+
 
 def exception_of(ended: Ended, where: str, failures: Failures) -> BaseException:
     """Make the exception for an attempt that failed.
@@ -62,3 +65,16 @@ def _without_result(ended: Ended, where: str) -> BaseException:
             return RunAbortedError(detail)
         case _:
             return AttemptError(detail)
+
+
+def text_of(ended: Ended) -> str:
+    """Say how an attempt ended, in one line."""
+    failure = ended.manifest.failure if ended.manifest is not None else None
+    if failure is not None:
+        return f"{failure.type_name.removeprefix('builtins.')}: {failure.message}"[:LINE]
+    return f"{ended.outcome.value}: {ended.detail}" if ended.detail else ended.outcome.value
+
+
+def line_of(error: BaseException) -> str:
+    """Say what an error is, in one line."""
+    return f"{type(error).__name__}: {error}"[:LINE]

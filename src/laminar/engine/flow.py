@@ -8,6 +8,7 @@ from laminar.core.plan import CancelAll, Decide, Finish, Launch, Plan, Skip
 from laminar.data.archives import SplitRecord
 from laminar.engine.contract import Failed
 from laminar.engine.driver import Driver
+from laminar.engine.failures import line_of
 from laminar.engine.fingerprints import inputs
 from laminar.engine.joins import Joins
 from laminar.errors import DataError
@@ -156,7 +157,7 @@ class FlowRun(Driver):
     def _fail(self, failed: Failed) -> None:
         self.failures.append(failed)
         layer = failed.layer
-        reason = f"{failed.where}: {type(failed.error).__name__}: {failed.error}"[:500]
+        reason = f"{failed.where}: {line_of(failed.error)}"[:500]
         self._end_layer(layer, State.FAILED, reason)
         self._ledger.event(self._program.space, self._program.run, "failure", reason, layer, failed.index)
 

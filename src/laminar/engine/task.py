@@ -6,7 +6,7 @@ import time
 
 from laminar.engine.contract import Failed
 from laminar.engine.driver import Driver
-from laminar.model.entries import Entry
+from laminar.engine.failures import line_of
 from laminar.model.states import State
 
 TYPE_CHECKING = False
@@ -77,35 +77,17 @@ class TaskRun(Driver):
         if settled.cancelled:
             self._end(State.CANCELLED)
             return
-        entry = Entry(
-            id=ROOT,
-            task=self._root.label,
-            parent="",
-            output=None,
-            failure=None,
-            attempt=settled.attempt,
-            started=settled.started,
-            ended=time.time(),
-            inputs=self._call.inputs,
-        )
         if settled.failed is not None:
-            self._fail(settled, settled.failed, entry)
-        else:
-            assert settled.manifest is not None
-            entry.output = settled.manifest.outputs["result"]
-            self.parts.actions.committed(settled, None)
-            self.parts.children.keep(self._call, entry.output)
-        self.parts.children.commit(entry)
+            self._fail(settled, settled.failed)
+        self.parts.children.record(settled, self._call, "")
         self.parts.children.flush()
         self._end(State.FAILED if settled.failed is not None else State.SUCCEEDED)
 
-    def _fail(self, settled: Settled, failed: Failed, entry: Entry) -> None:
+    def _fail(self, settled: Settled, failed: Failed) -> None:
         own = None if settled.manifest is None else settled.manifest.failure
-        failures = self.parts.actions.failures
-        entry.failure = failures.describe(failed.error) if own is None else own
-        error = failed.error if own is None else failures.revive(own, failed.where)
+        error = failed.error if own is None else self.parts.actions.failures.revive(own, failed.where)
         self.failures.append(failed.replace(error=error))
-        reason = f"{failed.where}: {type(failed.error).__name__}: {failed.error}"[:500]
+        reason = f"{failed.where}: {line_of(failed.error)}"[:500]
         parts = self.parts
         parts.ledger.event(parts.space, parts.run, "failure", reason, failed.layer, failed.index)
 
