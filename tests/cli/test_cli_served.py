@@ -318,6 +318,10 @@ def test_what_is_deployed_is_listed(served):
 
 
 def test_projects_are_made_and_listed(served):
+    assert "There is no project" in served.laminar("get", "runs", "--project", served.name).err
+    assert "There is no domain 'producton'. Did you mean 'production'?" in (
+        served.laminar("get", "runs", "--domain", "producton").err
+    )
     assert "There is no project" in served.laminar("run", "work.py", "square", "--n", "1", "--project", served.name).err
     answer = served.laminar("create", "project", served.name, "--description", "for a test")
     assert (answer.code, answer.err) == (0, f"laminar: Project {served.name} is made.\n")

@@ -307,6 +307,9 @@ def test_a_deployed_task_runs_by_itself_until_its_trigger_is_paused(tmp_path: Pa
         unknown = served.laminar("trigger", "pause", "jobs.tell", "secund")
         assert unknown.returncode != 0
         assert "Did you mean 'jobs.tell second'" in unknown.stderr
+        unknown = served.laminar("get", "firings", "jobs.tell", "secund")
+        assert (unknown.returncode, unknown.stdout) == (2, "")
+        assert "Did you mean 'jobs.tell second'" in unknown.stderr
 
 
 def test_two_triggers_of_one_name_are_refused_before_anything_is_deployed(tmp_path: Path) -> None:

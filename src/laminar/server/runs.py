@@ -167,7 +167,11 @@ def inputs(engine: Engine, space: str, run: str) -> InputsView:
 
 
 def page(engine: Engine, space: str, query: RunQuery) -> RunPage:
-    """List runs."""
+    """List runs.
+
+    Raises:
+        UnknownProjectError: There is no such project or domain.
+    """
     rows = engine.submissions.page(
         space,
         state=None if query.state is None else State(query.state),
@@ -179,6 +183,8 @@ def page(engine: Engine, space: str, query: RunQuery) -> RunPage:
         before=_before(query.after),
         limit=query.limit + 1,
     )
+    if not rows:
+        deployments.space(engine.catalog, *space.split("/"))
     shown = rows[: query.limit]
     following = _after(shown[-1]) if len(rows) > query.limit else None
     return RunPage(items=tuple(_view(row) for row in shown), next=following)

@@ -196,7 +196,7 @@ class Schedules:
             UnknownTriggerError: There is none of that name.
         """
         for _ in range(TRIES):
-            row, now = self._found(space, entity, name), self._clock()
+            row, now = self.found(space, entity, name), self._clock()
             state, skipped = triggers.pause(state_of(row))
             firings = [_firing(row, skip, now) for skip in skipped]
             if not row.active or self.table.change(_with_state(row.replace(active=False), state), firings):
@@ -209,12 +209,17 @@ class Schedules:
             UnknownTriggerError: There is none of that name.
         """
         for _ in range(TRIES):
-            row = self._found(space, entity, name)
+            row = self.found(space, entity, name)
             state = triggers.resume(state_of(row), self._clock())
             if row.active or self.table.change(_with_state(row.replace(active=True), state)):
                 return
 
-    def _found(self, space: str, entity: str, name: str) -> TriggerRow:
+    def found(self, space: str, entity: str, name: str) -> TriggerRow:
+        """Find a trigger.
+
+        Raises:
+            UnknownTriggerError: There is none of that name.
+        """
         row = self.table.find(space, entity, name)
         if row is None:
             known = [f"{one.entity} {one.name}" for one in self.table.all(space)]

@@ -88,8 +88,8 @@ class Security:
         self._limits.take(_address(request) if identity is STRANGER else f"{identity.role.value} {identity.name}")
         if not identity.may(route.role):
             raise PermissionDeniedError(
-                f"{route.method} {route.full} is for the role {route.role.value}, and {identity.name} has the role "
-                f"{identity.role.value}."
+                f"{identity.name} has the role {identity.role.value}, and {route.method} {route.full} is for the role "
+                f"{route.role.value}. Ask who runs the server for a token of that role."
             )
         return identity
 

@@ -70,6 +70,12 @@ def _firing(row: FiringRow) -> FiringView:
 
 
 def firings(engine: Engine, space: str, query: FiringQuery) -> FiringPage:
-    """List what was decided about the due times of a trigger, the latest first."""
+    """List what was decided about the due times of a trigger, the latest first; also of one that is gone.
+
+    Raises:
+        UnknownTriggerError: There never was one of that name, or nothing of it is kept.
+    """
     rows = engine.schedules.table.firings(space, query.entity, query.trigger, query.limit)
+    if not rows:
+        engine.schedules.found(space, query.entity, query.trigger)
     return FiringPage(items=tuple(map(_firing, rows)))
