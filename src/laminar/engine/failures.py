@@ -15,7 +15,7 @@ from laminar.model.states import Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from laminar.engine.contract import Failures
+    from laminar.engine.contract import Failed, Failures
     from laminar.model.action import Ended
 
 #: Characters of a line that says how something ended.
@@ -78,3 +78,8 @@ def text_of(ended: Ended) -> str:
 def line_of(error: BaseException) -> str:
     """Say what an error is, in one line."""
     return f"{type(error).__name__}: {error}"[:LINE]
+
+
+def first_line(failed: Failed) -> str:
+    """Say what has failed and how, with the first line of what the error says."""
+    return f"{failed.where}: {line_of(failed.error)}".partition("\n")[0]

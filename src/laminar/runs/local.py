@@ -18,6 +18,7 @@ from laminar.engine.children import Children, refuse
 from laminar.engine.contract import Failures
 from laminar.engine.desk import Desk
 from laminar.engine.driver import Parts
+from laminar.engine.failures import first_line
 from laminar.engine.leases import Heartbeat
 from laminar.engine.logs import Files
 from laminar.errors import ExecutionError, LaminarError, RunAbortedError, RunExistsError
@@ -219,7 +220,7 @@ class _Run:
             if summary.stopped is not None:
                 self._end(State.CANCELLED, summary.stopped, None)
             else:
-                self._end(summary.state, None if first is None else _one_line(first), first)
+                self._end(summary.state, None if first is None else first_line(first), first)
         except LaminarError as error:
             if first is None:
                 raise
@@ -426,7 +427,7 @@ class _Run:
         if summary.failures:
             error = summary.failures[0].error
             for other in summary.failures[1:]:
-                error.add_note(f"Also failed: {_one_line(other)}")
+                error.add_note(f"Also failed: {first_line(other)}")
             error.add_note(resume)
             raise error
         if summary.state is not State.SUCCEEDED:
@@ -495,8 +496,3 @@ def resume_command(source: str | None, run: str) -> str:
 
     shown = os.path.relpath(source) if source.startswith(os.getcwd() + os.sep) else source
     return f"laminar resume {shlex.quote(shown)} {run}"
-
-
-def _one_line(failed: Failed) -> str:
-    text = str(failed.error).partition("\n")[0]
-    return f"{failed.where}: {type(failed.error).__name__}: {text}"[:500]

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from laminar.data.contract import Blobs
 
-#: The space that files lie in, unless the run has one of its own.
 #: The folder of the store outside of runs.
 ROOT = ".laminar"
 
@@ -113,6 +112,15 @@ class Writer(io.RawIOBase):
         """Forget what was written and not finished."""
         self._writer.abort()
         super().close()
+
+
+def as_text(writer: io.RawIOBase) -> Iterator[IO[str]]:
+    """Give a text stream over one of bytes, and take it off again, which leaves the one below open."""
+    text = io.TextIOWrapper(io.BufferedWriter(writer), "utf-8", newline="\n")
+    try:
+        yield text
+    finally:
+        text.detach().detach()
 
 
 class CheckedReader(io.RawIOBase):

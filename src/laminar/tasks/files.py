@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 
 from laminar.errors import TaskError
 from laminar.tasks import addresses
-from laminar.tasks.content import AsyncStream, Store, Writer, store, using
+from laminar.tasks.content import AsyncStream, Store, Writer, as_text, store, using
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class File(Generic[T]):
     def _writing(self, text: bool) -> Iterator[IO[Any]]:
         here = store()
         with Writer(here) as writer:
-            faces: Iterator[Any] = _written_through(writer) if text else iter((writer,))
+            faces: Iterator[Any] = as_text(writer) if text else iter((writer,))
             yield from faces
             self.digest, self.size, self._home = writer.finish(), writer.size, here
 
@@ -477,15 +477,6 @@ def _noted(handle: HandleT) -> HandleT:
     if found is not None:
         found.append(handle)
     return handle
-
-
-def _written_through(writer: io.RawIOBase) -> Iterator[IO[str]]:
-    """Give a text stream over one of bytes, and take it off again, which leaves the one below open."""
-    text = io.TextIOWrapper(io.BufferedWriter(writer), "utf-8", newline="\n")
-    try:
-        yield text
-    finally:
-        text.detach().detach()
 
 
 def _names(top: str) -> Iterator[str]:
