@@ -106,12 +106,11 @@ class Served:
 
     def deploy(self) -> None:
         environment = {**os.environ, "LAMINAR_SERVER_ENDPOINT": self.url}
-        for what in ("env", "Squares"):
-            command = [COMMAND, "deploy", "-q", str(PROGRAM), what]
-            done = subprocess.run(
-                command, env=environment, cwd=self.folder, check=False, capture_output=True, text=True, timeout=60
-            )
-            assert done.returncode == 0, done.stderr
+        command = [COMMAND, "deploy", "-q", str(PROGRAM), "env", "Squares"]
+        done = subprocess.run(
+            command, env=environment, cwd=self.folder, check=False, capture_output=True, text=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
 
     def submit(self, entity: str, name: str, **inputs: Any) -> None:
         request = RunRequest(entity=entity, inputs=inputs, name=name, env_vars={VARIABLE: str(self.journal)})

@@ -95,6 +95,7 @@ class Reader:
             **environment,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "PYTHONUNBUFFERED": "1",
+            "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",  # readers need not have those that laminar's own tests need
         }
         self._session: subprocess.Popen[str] | None = None
 

@@ -210,8 +210,7 @@ class Operated:
     def deploy(self) -> None:
         """Deploy the program of these tests."""
         (self.folder / "program.py").write_text(PROGRAM)
-        for what in ("env", "Kept"):
-            self.laminar("deploy", "-q", "program.py", what)
+        self.laminar("deploy", "-q", "program.py", "env", "Kept")
 
     def submit(self, entity: str, name: str, **inputs: Any) -> None:
         """Ask for a run."""
