@@ -34,6 +34,7 @@ class TestSpawnedProcess(ExecutorConformance):
 @pytest.mark.timeout(240)
 class TestContainer(ExecutorConformance):
     in_place = False
+    load = 12
 
     @pytest.fixture
     def executor(self, docker_host: str) -> executors.Docker:

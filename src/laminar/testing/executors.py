@@ -153,10 +153,12 @@ class ExecutorConformance(Applicable):
         in_place: Whether attempts run in the scheduler's working directory, with its arguments.
         hidden: The ways to hide that a process started by an attempt may use and still be found; see
             :func:`laminar.testing.deeds.found_a_family`.
+        load: How many attempts are many for it.
     """
 
     isolated = True
     in_place = True
+    load = 40
     hidden: tuple[str, ...] = ("child", "session", "orphan", "bare", "deaf")
 
     @pytest.fixture
@@ -221,11 +223,11 @@ class ExecutorConformance(Applicable):
 
     def test_each_end_is_delivered_once(self, bench: Bench) -> None:
         """Under load, and still after the session is closed."""
-        keys = [bench.start("echo", number) for number in range(40)]
-        assert [deeds.result_of(bench.end(key).manifest) for key in keys] == list(range(40))
+        keys = [bench.start("echo", number) for number in range(self.load)]
+        assert [deeds.result_of(bench.end(key).manifest) for key in keys] == list(range(self.load))
         bench.session.stop(keys[0], 0.0)
         bench.end(bench.start("echo", "last"))
-        assert [len(bench.ends(key)) for key in keys] == [1] * 40
+        assert [len(bench.ends(key)) for key in keys] == [1] * self.load
 
     # What attempts see
 
