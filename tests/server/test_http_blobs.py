@@ -171,6 +171,17 @@ def test_only_the_scheduler_of_a_flow_writes_its_records(shop: stores.Shop) -> N
     assert HttpBlobs(shop.endpoint, shop.attempt("r2")).read(path) == b"x"
 
 
+def test_attempts_write_the_records_of_flows_that_their_run_has_called(shop: stores.Shop) -> None:
+    path = f"Inner/.cache/r1-{'a2' * 8}/.execution.json"
+    HttpBlobs(shop.endpoint, shop.attempt("r1")).write(path, b"x")
+    for other in ("r2", "r", "r1-"):
+        with pytest.raises(PermissionDeniedError):
+            HttpBlobs(shop.endpoint, shop.attempt(other)).write(path, b"y")
+    for wrong in (f"Inner/.cache/r1-{'a2' * 8}", f"Inner/logs/r1-{'a2' * 8}/x", f"Inner/.cache/r1-{'a1' * 8}/x"):
+        with pytest.raises(PermissionDeniedError):
+            HttpBlobs(shop.endpoint, shop.attempt("r1")).write(wrong, b"y")
+
+
 def test_another_space_is_out_of_reach(shop: stores.Shop) -> None:
     HttpBlobs(shop.endpoint, shop.attempt("r1", "Hello")).write("Hello/.cache/r1/x", b"secret")
     other = HttpBlobs(shop.endpoint, shop.attempt("r1", "Hello", "other/development"))

@@ -229,7 +229,7 @@ class Execution:
         dependencies = self.flow.dependencies
         self.flow.nodes(dependencies)
         Parameters(**parameters)  # refuses the names that no artifact can have
-        nested = self._nested(parameters) if id is None else None
+        nested = self._nested(parameters, id)
         execution = self(id or (nested.id if nested is not None else new_run_id()))
         execution.after = after
         if nested is None:
@@ -238,13 +238,14 @@ class Execution:
             nested.carry_out(lambda: execution.run_or_resume(dependencies, parameters))
         return execution
 
-    def _nested(self, parameters: dict[str, Any]) -> Nested | None:
-        """Name this call, if a running task or layer makes it."""
+    def _nested(self, parameters: dict[str, Any], id: str | None) -> Nested | None:  # noqa: A002
+        """Name this call, if a running task or layer makes it and it has no name yet."""
         if "laminar.worker.calling" not in sys.modules:
             return None
-        from laminar.flows.nesting import nested  # loaded by then, as far as it is heavy
+        from laminar.flows import nesting  # loaded by then, as far as it is heavy
 
-        return nested(self.flow.name, parameters)
+        self.flow.configuration = nesting.placed(self.flow, id)
+        return nesting.nested(self.flow.name, parameters) if id is None else None
 
     def run(self, dependencies: dict[str, set[str]], parameters: dict[str, Any]) -> None:
         """Run the layers of a new execution."""

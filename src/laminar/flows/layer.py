@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 
         @property
         def name(self) -> str: ...
-        @property
-        def configuration(self) -> FlowConfiguration: ...
+
+        configuration: FlowConfiguration
+
         @property
         def registry(self) -> Mapping[str, Registration]: ...
         @property

@@ -9,7 +9,7 @@ import time
 
 from laminar.data.canonical import digest
 from laminar.data.serde.failures import describe
-from laminar.errors import BlockingCallError, DigestError
+from laminar.errors import BlockingCallError, DigestError, FlowError
 from laminar.model.action import Output
 from laminar.wire.messages import Checkpoint
 from laminar.worker import hiding
@@ -19,6 +19,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
+
+    from laminar.flows.configured import FlowConfiguration
+    from laminar.flows.layer import FlowContract
 
 
 class Nested:
@@ -72,6 +75,34 @@ class Nested:
         failure = None if error is None else hiding.failure(describe(error))
         message = Checkpoint(self._name, f"flow {self._flow}", "", self._started, output, failure)
         self._caller.call_blocking(message)
+
+
+def placed(flow: FlowContract[Any], execution: str | None) -> FlowConfiguration:
+    """Say where a flow runs: as it is configured, but where a task or layer calls it on a server, there as well.
+
+    Its layers then are children of the caller, and its records lie in the server's store.
+
+    Args:
+        flow: The flow.
+        execution: The id of the execution, if it has one already.
+
+    Raises:
+        FlowError: A call on a server names the execution.
+    """
+    caller = current.get()
+    if caller is None or not caller.version:
+        return flow.configuration
+    if execution is not None and not execution.startswith(f"{caller.key.action.run}-"):
+        raise FlowError(
+            f"{flow.name}(execution={execution!r}): a flow that runs within a run of a server is an execution of that, "
+            f"whose id the server gives. Leave it out; or begin a run of its own by that name: "
+            f"laminar.remote.Flow.get({flow.name!r}).run(…)."
+        )
+    from laminar.flows.served import Called, Served  # only attempts of a server need it, and they have loaded it
+
+    kind: Any = type(flow)
+    datastore = Served(caller.values.artifacts.blobs)
+    return flow.configuration.replace(datastore=datastore, executor=Called(caller, kind))
 
 
 def nested(flow: str, parameters: Mapping[str, Any]) -> Nested | None:

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from laminar.data.contract import Blobs
     from laminar.data.values import Values
     from laminar.executors.contract import Host
-    from laminar.flows.flow import Flow
-    from laminar.flows.layer import Registration
     from laminar.model.action import Failure, Request
     from laminar.model.ids import AttemptKey
     from laminar.wire.agents import Start
@@ -95,8 +93,8 @@ class Scheduler(Entry):
         caller.reads_cache = start.reads_cache
         os.environ.update(start.variables)  # this process is the attempt's own
         try:
-            kind: type[Flow] = _find(start.module, start.qualname)
-            executor = Called(caller, start, kind.registered())
+            kind: type[Any] = _find(start.module, start.qualname)
+            executor = Called(caller, kind)
             flow = kind(datastore=Served(self.values.artifacts.blobs), executor=executor)
             execution = flow.execution(request.key.action.run)
             execution.run_or_resume(flow.dependencies, self._parameters(start))
@@ -117,34 +115,32 @@ class Called(Executor):
 
     inherits_environment = False
 
-    def __init__(self, caller: Caller, start: Start, layers: Mapping[str, Registration]) -> None:
+    def __init__(self, caller: Caller, flow: type[Any]) -> None:
         """Take who calls.
 
         Args:
-            caller: Calls children for the scheduler.
-            start: The order to run the scheduler.
-            layers: The flow's layers by their names, as they were deployed.
+            caller: Calls children for the scheduler, which runs in its attempt.
+            flow: The flow.
         """
         super().__init__(concurrency=MANY)
         self._caller = caller
-        self._start = start
-        self._layers = layers
+        self._flow = flow
 
     def open(self, host: Host) -> Session:
         """Make ready to call."""
-        return _Session(host, self._caller, self._start, self._layers)
+        return _Session(host, self._caller, self._flow)
 
 
 class _Session(Session):
     tells_start = True  # which the server does not pass on: it also holds attempts to their time
 
-    def __init__(self, host: Host, caller: Caller, start: Start, layers: Mapping[str, Registration]) -> None:
+    def __init__(self, host: Host, caller: Caller, flow: type[Any]) -> None:
         self.capacity = MANY
         self._host = host
         self._caller = caller
-        self._flow = (start.module, start.qualname)
-        self._layers = layers
-        self._name = start.entity
+        self._flow = (flow.__module__, flow.__qualname__)
+        self._layers = flow.registered()
+        self._name = flow.__name__
         self._retry = caller.key.epoch > 1
         self._asked: dict[AttemptKey, str] = {}
 
@@ -156,14 +152,21 @@ class _Session(Session):
             self._host.deliver(Ended(key, Outcome.REFUSED, detail=str(refused), error=refused))
             return
         split = request.payload if isinstance(request.payload, bytes) else pickled.dumps(request.payload)
-        inputs = {"flow": self._flow, "split": split, "env": dict(request.env), "number": key.number}
+        inputs = {
+            "flow": self._flow,
+            "execution": action.run,
+            "split": split,
+            "env": dict(request.env),
+            "number": key.number,
+            "retry": self._retry,
+        }
         entity = f"{self._name}.{action.name}"
-        what = f"{action.name}/{action.index}/{key.number}".encode()
+        what = f"{action.run}/{action.name}/{action.index}/{key.number}".encode()
         call = Call(
             id=self._caller.name(entity, hashlib.blake2b(what, digest_size=16).digest()),
             task=entity,
             module=self._flow[0],
-            inputs=self._caller.values.pack_arguments({**inputs, "retry": self._retry}),
+            inputs=self._caller.values.pack_arguments(inputs),
             label=f"{action.name}[{action.index}]",
             overrides=_overrides(request),
             version=self._caller.version,
@@ -249,9 +252,9 @@ class ServedLayer(Entry):
         os.environ.update(start.variables)  # as above
         try:
             given = self.values.unpack_arguments(start.inputs)
-            kind: type[Flow] = _find(*given["flow"])
+            kind: type[Any] = _find(*given["flow"])
             datastore = Served(self.values.artifacts.blobs)
-            execution = kind(datastore=datastore, executor=Thread(concurrency=1)).execution(request.key.action.run)
+            execution = kind(datastore=datastore, executor=Thread(concurrency=1)).execution(given["execution"])
             execution.retry = given["retry"]
             key = request.key.replace(number=given["number"])
             inner = request.replace(key=key, payload=given["split"], env={**request.env, **given["env"]})

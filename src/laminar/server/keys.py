@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 #: Bytes of a name, and of each of its parts: what S3 and file systems take.
 LONGEST, LONGEST_PART = 1000, 255
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\\]")
+#: What the ids of executions end in whose flow a task or layer of the run has called.
+_CALLED = re.compile(r"(.+)-[a-z2-7]{16}")
 _CONTENT = re.compile(r"[^/]+/artifacts/([0-9a-f]{64})\.gz")
 
 
@@ -49,15 +51,22 @@ def content(key: str) -> str | None:
     return found[1] if found else None
 
 
+def owner(execution: str) -> str:
+    """Give the run in which a flow was called that has this execution; empty if it is a run itself."""
+    found = _CALLED.fullmatch(execution)
+    return found[1] if found else ""
+
+
 class Permit(Value, frozen=True):
-    """What an attempt may touch: it reads all of its space, and writes content and the records of its own run.
+    """What an attempt may touch: it reads all of its space, and writes content and the records of flows of its own run.
 
     People have one too: of no run, so that they write content alone.
 
     Attributes:
         space: Project and domain.
         run: Id of the run; empty for people.
-        flow: Name of the flow whose records it writes; empty for all attempts but the scheduler of a flow.
+        flow: Name of the flow that the run is one of, if the attempt is its scheduler; else empty. All attempts write
+            the records of flows that they call.
     """
 
     space: str
@@ -85,11 +94,18 @@ class Permit(Value, frozen=True):
             RequestError: It is no name.
         """
         whole = checked(f"{self.space}/{key}")
-        records = (f"{self.flow}/archives/{self.run}/", f"{self.flow}/.cache/{self.run}/") if self.flow else ()
-        if content(key) is None and not key.startswith(records):
+        if content(key) is None and not self._is_record(key):
             raise PermissionDeniedError(
                 f"{f'An attempt of the run {self.run}' if self.run else 'Who is no attempt'} may not write "
                 f"{key[:200]!r}: content goes below artifacts, by its SHA-256, and records belong to the scheduler of "
                 "their run."
             )
         return whole
+
+    def _is_record(self, key: str) -> bool:
+        flow, _, rest = key.partition("/")
+        kind, _, rest = rest.partition("/")
+        execution, _, name = rest.partition("/")
+        if not self.run or kind not in ("archives", ".cache") or not name:
+            return False
+        return owner(execution) == self.run or (flow == self.flow and execution == self.run)

@@ -16,6 +16,7 @@ from laminar.data.reachable import CONTENT, Content, Freed, collect, counted
 from laminar.host import leftovers
 from laminar.ledger import retention
 from laminar.model.value import Value
+from laminar.server.keys import owner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,7 +119,8 @@ def _plan(database: Database, blobs: KeptBlobs, before: float, without: Collecti
         of_run = _OF_RUN.match(blob.path)
         if of_run is None:
             continue
-        if of_run.groups() not in runs:
+        space, run = of_run.groups()
+        if (space, run) not in runs and (space, owner(run)) not in runs:
             records.append(blob)
         elif "/logs/" not in blob.path:
             content.search(_read(blobs, blob.path))
