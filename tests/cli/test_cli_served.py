@@ -103,6 +103,27 @@ def test_a_task_is_deployed_and_begun(served):
     assert served.json("get", "run", run)["state"] == "SUCCEEDED"
 
 
+def test_what_is_to_be_typed_next_names_what_is_not_configured(served):
+    words = ("run", "work.py", "square", "--n", "1", "--endpoint", served.address, "--domain", "staging")
+    answer = served.shell.laminar(*words)
+    run = answer.out.strip()
+    following = ("logs", "-f", run, "--endpoint", served.address, "--domain", "staging")
+    assert f"Follow it: laminar {' '.join(following)}    Stop it" in answer.err
+    assert served.shell.laminar(*following).out == f"{served.name}.square | square has 1\n"
+
+
+def test_a_server_is_named_before_the_file_or_behind_the_task(served):
+    at = ("--endpoint", served.address)
+    for words in (
+        ("run", *at, "work.py", "square", "--n", "2"),
+        ("run", "work.py", "square", "--n", "2", *at),
+        ("run", "deployed-task", f"{served.name}.square", "--n", "2", *at),
+        ("run", "work.py", served.flow, "--number", "4", *at),
+        ("run", "deployed-flow", served.flow, "--number", "4", *at),
+    ):
+        assert "has begun" in served.shell.laminar(*words).err
+
+
 def test_a_run_is_followed_to_its_end(served):
     answer = served.laminar("run", "work.py", "total", "--count", "2", "--follow")
 

@@ -52,7 +52,23 @@ def _begun(run: Run, output: str) -> None:
         return
     answers.line(run.name)
     answers.remark(f"Run {run.name} of {run.task} has begun: {run.url}")
-    answers.remark(f"Follow it: laminar logs -f {run.name}    Stop it: laminar abort {run.name}")
+    answers.remark(_hints(run))
+
+
+def _hints(run: Run) -> str:
+    return f"Follow it: laminar logs -f {_named(run)}    Stop it: laminar abort {_named(run)}"
+
+
+def _named(run: Run) -> str:
+    """Name a run as commands take it, with what of its place is not configured."""
+    from laminar.runs import configuration  # loaded by then, but not for help texts
+    from laminar.tasks.server_home import ServerHome
+
+    assert isinstance(run.home, ServerHome)
+    client, chosen = run.home.runs.client, configuration.init_from_config()
+    parts = ("endpoint", "project", "domain")
+    said = [f" --{part} {there}" for part in parts if (there := getattr(client, part)) != getattr(chosen, part)]
+    return "".join([run.name, *said])
 
 
 def followed(run: Run) -> int:
@@ -69,9 +85,7 @@ def followed(run: Run) -> int:
         show(home.runs, run.name)
         home.wait(shown=False)
     except KeyboardInterrupt:
-        answers.complain(
-            f"Run {run.name} goes on. Follow it: laminar logs -f {run.name}    Stop it: laminar abort {run.name}"
-        )
+        answers.complain(f"Run {run.name} goes on. {_hints(run)}")
         return endings.INTERRUPTED
     return ended(run)
 
@@ -129,7 +143,7 @@ def ended(run: Run) -> int:
         stopped = run.status == "CANCELLED"
         head = str(error) if stopped else f"{type(error).__name__}: {error}"
         answers.complain("\n".join([head, *notes]))
-    answers.remark(f"Go on with it: laminar resume {run.name}")
+    answers.remark(f"Go on with it: laminar resume {_named(run)}")
     return endings.FAILED
 
 

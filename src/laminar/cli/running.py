@@ -48,9 +48,11 @@ class RunCommand(click.Command):
         if head.file is None or "--version" in head.own:
             return args
         wants_help = arguments.asks_for_help([*head.own, *head.rest])
-        if "--local" not in [*head.own, *head.rest]:
-            _configure(arguments.value(head.own, "--endpoint"))
-        if head.file in (DEPLOYED_TASK, DEPLOYED_FLOW):
+        is_deployed = head.file in (DEPLOYED_TASK, DEPLOYED_FLOW)
+        is_local = "--local" in [*head.own, *head.rest]
+        if not is_local:
+            _configure(arguments.value([*head.own, *(head.rest if is_deployed else ())], "--endpoint"))
+        if is_deployed:
             return self._deployed(context, head, takes, wants_help=wants_help)
         module = code.load(head.file, head.name or "")
         context.meta["file"], context.meta["module"] = head.file, module
@@ -63,6 +65,9 @@ class RunCommand(click.Command):
         if wants_help:
             return ["--help"]
         own = self._inputs(context, chosen, takes, head.rest)
+        endpoint = arguments.value(own, "--endpoint")  # an input of a task may be called so
+        if endpoint is not None and not is_local:
+            _configure(endpoint)
         return [*head.own, head.file, head.name, *own]
 
     def _takes(self, context: click.Context) -> dict[str, bool]:

@@ -55,7 +55,8 @@ class Sqlite(Database):
         self._alone = threading.RLock()
         if not create and path != MEMORY and not os.path.exists(path):
             raise LedgerError(
-                f"There is no ledger at {path}: no run was recorded there. Name the folder of the runs with --root."
+                f"There is no ledger at {path}: no run was recorded there. Name the folder of the runs with --root, "
+                "or their server with --endpoint."
             )
         try:
             if path != MEMORY:
