@@ -11,6 +11,8 @@ from laminar.configurations.layers import Container, ForEach, Parameter, Retry
 
 env = TaskEnvironment("fleet")
 kept = TaskEnvironment("kept", reusable=ReusePolicy(replicas=(0, 1), idle_ttl=600, concurrency=1))
+ready = TaskEnvironment("ready", reusable=ReusePolicy(replicas=(2, 3), idle_ttl=600))
+early = TaskEnvironment("early", depends_on=[ready])
 absent = TaskEnvironment("absent", image="laminar-test-nobody-has/this:1")
 bare = TaskEnvironment("bare", image=os.environ.get("LAMINAR_IMAGE_BASE", "laminar-test-base:bookworm"))
 
@@ -104,6 +106,17 @@ async def parent() -> list[str]:
 @kept.task
 async def child(again: bool = False) -> str:
     return os.uname().nodename
+
+
+@ready.task
+async def prompt() -> str:
+    return os.uname().nodename
+
+
+@early.task
+async def calls_late() -> str:
+    wait("late")
+    return await prompt()
 
 
 @absent.task

@@ -210,6 +210,10 @@ class Fleet:
         filters = [word for name, value in wanted.items() for word in ("--filter", f"label=laminar.{name}={value}")]
         return self.engine.docker("ps", "--all", "--quiet", *filters).split()
 
+    def running(self) -> list[str]:
+        """List the containers of the server's agents that run."""
+        return [name for name in self.containers() if name in self.engine.docker("ps", "--quiet").split()]
+
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self.kill()

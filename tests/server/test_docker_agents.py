@@ -125,6 +125,17 @@ def test_a_parent_lets_its_children_into_the_one_container_that_is_kept(fleet: F
     assert len(fleet.containers()) == 1
 
 
+def test_the_fewest_containers_of_a_policy_are_up_before_anything_is_called(fleet: Fleet) -> None:
+    fleet.deploy("early")
+    run = fleet.begin("early.calls_late")
+    until(lambda: len(fleet.running()) == 3, "two containers wait for work beside that of the caller")
+    assert [action.task for action in fleet.actions(run)] == ["early.calls_late"]
+    warm = [name[:12] for name in fleet.running()]
+    fleet.outside.open("late")
+    assert fleet.value(run) in warm
+    until(lambda: len(fleet.containers()) == 2, "both stay")
+
+
 def test_a_flow_runs_with_its_scheduler_and_layers_in_containers(fleet: Fleet) -> None:
     fleet.deploy("Squares")
     fleet.outside.open("second-3")

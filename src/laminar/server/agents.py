@@ -127,6 +127,13 @@ class Agents:
             self._place(pool, attempt)
             return None
 
+    def make_ready(self, pool: Pool) -> None:
+        """Start the fewest agents that a pool is to have."""
+        with self._lock:
+            group = self._groups.setdefault(pool, Group())
+            while len(group.agents) < pool.fewest:
+                self._launch(pool, group)
+
     def _take_back(self, attempt: Attempt, left: LeftOver) -> AttemptKey:
         attempt.agent = left.agent
         left.agent.live[left.key] = attempt

@@ -192,6 +192,8 @@ class Run:
             root = calls.work(driven.call, ActionKey(self.space, self.run, ROOT), 0)
         except LaminarError as error:
             return State.FAILED, f"{type(error).__name__}: {error}"[:500]
+        for pool in calls.to_be_ready(driven.call, self.space):
+            means.agents.make_ready(pool)
         observer = Observer()
         desk = Desk(means.lines, self.deliver, driven.flow)
         actions = Actions(self.epoch, places, ledger, Logs(), observer, random.random, "", desk, FAILURES)

@@ -76,6 +76,7 @@ class Pool(Value, frozen=True):
         in_image: Whether the image has the code there.
         command: What starts the user's code; empty for laminar's own.
         env: Environment variables of the container, as JSON; empty for none.
+        fewest: How many agents it has from the beginning of a run that may need them.
     """
 
     space: str
@@ -91,6 +92,7 @@ class Pool(Value, frozen=True):
     in_image: bool = False
     command: str = ""
     env: str = ""
+    fewest: int = 0
 
     def __hash__(self) -> int:
         """Hash by what differs most."""

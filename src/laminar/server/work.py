@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from laminar.engine.contract import INTERRUPTED, Submission, Work
-from laminar.errors import TaskError
+from laminar.errors import PlacementError, TaskError, UnknownEntityError
 from laminar.host import secrets
 from laminar.model.placement import WORKDIR, Placement
 from laminar.model.policies import Retry
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from laminar.model.ids import ActionKey, AttemptKey
     from laminar.server.launchers.contract import Launcher
+    from laminar.server.pools import Pool
     from laminar.wire.messages import Call
 
 #: Ends that are no fault of the action's on a server: its worker is gone.
@@ -87,6 +88,20 @@ class Calls:
             entity = entity.replace(spec=entity.spec.overridden(overrides))
             self._choices.see_queue(entity.spec.queue)
         return EntityWork(entity, key, call.inputs, depth, self._choices)
+
+    def to_be_ready(self, call: Call, space: str) -> list[Pool]:
+        """Give the pools that have agents from the beginning of a run: of what it calls, and what that calls."""
+        launcher, names, found = self._choices.launcher, [call.task], []
+        for name in names if launcher.keeps_ready else ():  # it grows meanwhile
+            try:
+                entity = self._choices.find(name, call.version)
+                reuse = entity.spec.reusable
+                if reuse is not None and reuse.value().bounds()[0]:
+                    found.append(launcher.pool(space, entity.bundle, entity.spec, None, ""))
+            except (UnknownEntityError, PlacementError):
+                continue  # who calls it is told
+            names += [one for one in (*entity.spec.layers, *entity.spec.calls) if one not in names]
+        return found
 
 
 class EntityWork(Work):

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 class Launcher(ABC):
     """Starts agents in one kind of place."""
 
+    #: Whether agents may be up before there is work for them, as reuse policies ask for.
+    keeps_ready: bool = False
+
     @abstractmethod
     def pool(self, space: str, bundle: str, entity: EntitySpec, memory: float | None, single: str) -> Pool:
         """Say with what an attempt may share a place.

@@ -63,6 +63,8 @@ CONFINEMENT = Confinement()
 class Containers(Launcher):
     """Starts agents in containers. Used from any thread; it speaks to the engine in one of its own."""
 
+    keeps_ready = True
+
     def __init__(self, url: str, server: str, folder: str, address: str | None = None) -> None:
         """Connect to the engine, and see what a server before has left.
 
@@ -116,7 +118,8 @@ class Containers(Launcher):
         if entity.reusable is None or entity.command:
             return pool.replace(each=1, idle=0.0, single=single)
         policy = entity.reusable.value()
-        return pool.replace(agents=policy.bounds()[1], each=policy.concurrency, idle=policy.idle_ttl)
+        fewest, most = policy.bounds()
+        return pool.replace(fewest=fewest, agents=most, each=policy.concurrency, idle=policy.idle_ttl)
 
     def launch(self, id: str, token: str, pool: Pool, gone: Told) -> Handle:  # noqa: A002
         """Start a container, once its image is there."""
