@@ -7,6 +7,7 @@ import pytest
 import laminar
 from laminar.exceptions import (
     DeploymentError,
+    LaminarError,
     RunAbortedError,
     RunExistsError,
     ServerNotReachableError,
@@ -120,6 +121,11 @@ def test_what_is_said_of_a_run_holds_on_the_server(distant):
     assert [found.name for found in laminar.remote.Run.listall(label={"place": "Bern"})] == ["by-name"]
     with pytest.raises(RunExistsError, match="by-name"):
         context.run(distant.variable, name="PLACE")
+
+
+def test_a_run_is_not_named_as_a_flow_that_another_calls(distant):
+    with pytest.raises(LaminarError, match="named as a flow is that a run 'by-name' calls"):
+        laminar.with_runcontext(name="by-name-abcdefghijklmnop").run(distant.square, n=1)
 
 
 def test_settings_that_a_call_overrides_hold(distant):

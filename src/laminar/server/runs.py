@@ -14,7 +14,7 @@ from laminar.ledger.reading import Reader
 from laminar.ledger.server_rows import Submission, SubmissionRow
 from laminar.model.ids import new_run_id
 from laminar.model.states import State
-from laminar.server import deployments, waiting
+from laminar.server import deployments, keys, waiting
 from laminar.server.driving import Driven
 from laminar.server.problems import refusal
 from laminar.server.work import Choices
@@ -67,6 +67,10 @@ def begin(engine: Engine, space: str, request: RunRequest, author: str, rerun_of
     if row.kind == "layer":
         raise refusal(422, f"{request.entity} is a layer, which runs in its flow. Run the flow.")
     name = request.name or new_run_id()
+    if keys.owner(name):
+        raise refusal(
+            422, f"{name!r} is named as a flow is that a run {keys.owner(name)!r} calls. Choose another name."
+        )
     plain = msgspec.structs.replace(request, version=row.version, name=name)
     engine.submissions.submit(
         Submission(

@@ -116,7 +116,8 @@ class Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop; at a second Ctrl-C without waiting for anything."""
-        if not self.should_exit:
-            logs.event("stopping", signal=signal.Signals(sig).name)
-            faulthandler.dump_traceback_later(self._grace + LAST, exit=True)  # says of each thread where it stands
+        first = not self.should_exit
         super().handle_exit(sig, frame)
+        if first:
+            faulthandler.dump_traceback_later(self._grace + LAST, exit=True)  # says of each thread where it stands
+            logs.event("stopping", signal=signal.Signals(sig).name)
