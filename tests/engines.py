@@ -39,7 +39,7 @@ class Engine:
     def docker(self, *arguments: str) -> str:
         """Run the ``docker`` command, which talks to Podman too; gives what it printed."""
         done = subprocess.run(
-            [DOCKER, "--host", self.address, *arguments], capture_output=True, text=True, check=False, timeout=100
+            [DOCKER, "--host", self.address, *arguments], capture_output=True, text=True, check=False, timeout=250
         )
         if done.returncode:
             raise RuntimeError(f"docker {' '.join(arguments)} ended with {done.returncode}: {done.stderr}")
