@@ -6,10 +6,13 @@ import contextlib
 import hashlib
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import faces
 
+from laminar.ledger.catalog import Catalog
+from laminar.ledger.opening import open_database
 from laminar.server.api.store import ROUTES as OF_STORE
 from laminar.server.api.uploads import ROUTES as OF_UPLOADS
 from laminar.server.identity import Role
@@ -45,7 +48,15 @@ def running(root: str, options: Mapping[str, str] | None = None, **settings: Any
     store.prepare()
     found = Settings(port=0, auth=True, **{"rate": 100_000, **settings})
     unknown = {ENDED}
-    services = faces.services(found, signer=signer, store=store, lives=lambda who: who.claims["run"] not in unknown)
+    catalog = Catalog(open_database("sqlite://"))
+    catalog.add_project("default")
+    services = faces.services(
+        found,
+        signer=signer,
+        store=store,
+        engine=SimpleNamespace(catalog=catalog),
+        lives=lambda who: who.claims["run"] not in unknown,
+    )
     with faces.running(ROUTES, services) as face:
         yield Shop(face, store, unknown)
 

@@ -334,3 +334,11 @@ def test_an_upload_stays_in_its_space(shop: stores.Shop, place: str) -> None:
     body = {"content_md5": stores.content_md5(DATA), "size": 1, "filename": "x"}
     answer = shop.face.ask("POST", f"/api/v1/projects/{place}/uploads", body, token=shop.face.token_for(Role.EDITOR))
     assert answer.status in (404, 422)
+
+
+@pytest.mark.parametrize("place", ["nobody/domains/development", "default/domains/elsewhere"])
+def test_nothing_is_uploaded_to_a_project_or_a_domain_that_is_not_there(shop: stores.Shop, place: str) -> None:
+    body = {"content_md5": stores.content_md5(DATA), "size": 1, "filename": "x"}
+    answer = shop.face.ask("POST", f"/api/v1/projects/{place}/uploads", body, token=shop.face.token_for(Role.EDITOR))
+    assert answer.status == 404
+    assert answer.kind == "unknown-project-error"

@@ -8,7 +8,7 @@ import binascii
 from anyio import to_thread
 
 from laminar.errors import UploadRefusedError
-from laminar.server import keys
+from laminar.server import deployments, keys
 from laminar.server.identity import Role
 from laminar.server.problems import refusal
 from laminar.server.routes import KIB, Asked, Route
@@ -30,8 +30,10 @@ def _place(asked: Asked) -> UploadAnswer:
             f"{wanted.filename} has {wanted.size:,} bytes, and a bundle has {LARGEST:,} at most. Name in "
             ".laminarignore what the code does not need."
         )
-    store = asked.services.store
-    key = keys.bundle(f"{asked.path['project']}/{asked.path['domain']}", _hexadecimal(wanted.content_md5))
+    services, path = asked.services, asked.path
+    store = services.store
+    space = deployments.space(services.engine.catalog, path["project"], path["domain"])
+    key = keys.bundle(space, _hexadecimal(wanted.content_md5))
     if store.blobs.renew(key) == wanted.size:
         return UploadAnswer(exists=True)
     signed = store.signed_put(key, md5=wanted.content_md5, size=wanted.size)
