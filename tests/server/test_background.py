@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -73,6 +74,16 @@ class Broken(Launcher):
 
     def close(self) -> None:
         """Do nothing: there is nothing."""
+
+
+class Deserted(Broken):
+    """Has no agents of before."""
+
+    def left(self) -> set[str]:
+        return set()
+
+    def find(self, id: str, gone: Callable[[Gone], None]) -> Handle | None:  # noqa: A002
+        return None
 
 
 def key(run: str = "run", name: str = "a1", space: str = SPACE) -> AttemptKey:
@@ -149,6 +160,25 @@ def test_agents_are_looked_at_after_a_look_that_failed(monkeypatch: pytest.Monke
     assert jobs.holds(made.settled)
     monkeypatch.setattr(made, "_expected", {"another"})
     assert jobs.holds(lambda: launcher.asked == 2)
+    made.close()
+
+
+def test_an_agent_is_silent_only_while_the_server_could_hear_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("SILENCE", 0.2), ("GLANCE", 0.01)):
+        monkeypatch.setattr(agents, name, seconds)
+    made = Agents(Deserted(), Signer(b"k" * 32))
+    made.begin()
+    made.welcome({"agent": "agent", "pool": vars(Pool(SPACE, "0" * 32))}, Hello(live=[]), lambda _: "")
+    time.sleep(0.6)  # in which nothing takes requests
+    assert made.count() == (1, 0)
+    made.hears()
+    assert made.count() == (1, 0)
+
+    def silent() -> bool:
+        made.hears()
+        return made.count() == (0, 0)
+
+    assert jobs.holds(silent)
     made.close()
 
 

@@ -74,6 +74,8 @@ class Agents:
         #: Agents of a server before that have not come back yet, and until when they may.
         self._expected: set[str] = set()
         self._until = 0.0
+        #: When agents could last be heard.
+        self._heard = time.monotonic()
         self.lost = 0
         self._closing = threading.Event()
         self._watch = threading.Thread(target=self._look, daemon=True, name="laminar-agents")
@@ -418,24 +420,28 @@ class Agents:
                 ended = Ended(attempt.key, Outcome.EXITED, detail=how.why, error=error)
             self._end(attempt, ended)
 
+    def hears(self) -> None:
+        """Note that agents can be heard now. To be called each second: who cannot be heard is not silent."""
+        deaf = time.monotonic() - self._heard - GLANCE
+        if deaf > GLANCE:
+            with self._lock:
+                for agent in self._agents.values():
+                    agent.seen += deaf
+        self._heard = time.monotonic()
+
     def _look(self) -> None:
         """See who is silent, and who has nothing to do."""
-        before = time.monotonic()
         while not self._closing.wait(GLANCE):
-            now = time.monotonic()
             try:
                 with self._lock:
-                    self._look_once(now, late=now - before - GLANCE)
+                    self._look_once(time.monotonic())
             except Exception as error:
                 logs.mistake("agents were not looked at, or not all", error)
-            before = now
 
-    def _look_once(self, now: float, late: float) -> None:
+    def _look_once(self, now: float) -> None:
         self._expect(now)
         self._stop_unclaimed(now)
         for agent in list(self._agents.values()):
-            if late > GLANCE:
-                agent.seen += late  # this process stood still, and heard nobody
             self._check(agent, now)
 
     def _stop_unclaimed(self, now: float) -> None:
@@ -460,7 +466,7 @@ class Agents:
     def _check(self, agent: Agent, now: float) -> None:
         if agent.handle is not None and not agent.handle.ready:
             agent.seen = now  # its image is still on its way
-        silent = now - agent.seen
+        silent = self._heard - agent.seen
         if agent.up and silent > SILENCE:
             self._kill(agent, f"it was not heard of for {silent:.0f} s")
         elif not agent.up and silent > PATIENCE:

@@ -89,6 +89,7 @@ def opened(settings: Settings, address: str) -> Iterator[Services]:
             metrics=metrics,
             stopping=Stopping(),
             lives=lambda identity: _lives(engine, identity),
+            hears=engine.agents.hears,
             unwell=engine.driving.trouble,
         )
         engine.queues.begin()

@@ -30,6 +30,7 @@ class Services(Value, frozen=True):
         metrics: What is counted.
         stopping: Tells those who wait that the server stops.
         lives: Tells whether an agent or an attempt is still one that may ask.
+        hears: Is called each second by who takes requests: as long as it is, whoever asks is heard.
         unwell: Says why the server cannot do its work, if so; empty if it can.
     """
 
@@ -41,4 +42,5 @@ class Services(Value, frozen=True):
     metrics: Metrics
     stopping: Stopping
     lives: Callable[[Identity], bool] = lambda _: False
+    hears: Callable[[], None] = lambda: None
     unwell: Callable[[], str] = lambda: ""

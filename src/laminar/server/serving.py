@@ -91,15 +91,21 @@ class Server(uvicorn.Server):
                 timeout_keep_alive=IDLE,
                 timeout_graceful_shutdown=settings.grace,
                 h11_max_incomplete_event_size=protocol.HEAD_BYTES,
+                callback_notify=self._hear,
+                timeout_notify=0,  # each second, that is: uvicorn looks no more often
             )
         )
         self._stopping = services.stopping
+        self._hears = services.hears
         self._grace = settings.grace
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more connections, tell those who wait, and let requests under way finish."""
         self._stopping.begin()
         await super().shutdown(sockets)
+
+    async def _hear(self) -> None:
+        self._hears()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
