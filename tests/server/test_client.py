@@ -267,9 +267,9 @@ def test_a_stream_that_is_always_empty_is_given_up() -> None:
 
 
 async def counted(asked: Asked) -> object:
-    async def numbers() -> AsyncIterator[streams.Event]:
+    async def numbers() -> AsyncIterator[list[streams.Event]]:
         for number in range(streams.after(asked) + 1, 6):
-            yield streams.Event(number, "number", str(number))
+            yield [streams.Event(number, "number", str(number))]
 
     return streams.answer(asked, numbers())
 

@@ -34,10 +34,10 @@ class Count:
     async def answer(self, asked: Asked) -> Response:
         return streams.answer(asked, self.events(streams.after(asked)), beat=0.05)
 
-    async def events(self, after: int) -> AsyncIterator[streams.Event]:
+    async def events(self, after: int) -> AsyncIterator[list[streams.Event]]:
         try:
             for number in range(after + 1, 6):
-                yield streams.Event(number, "count", {"text": f"line\n{number}"})
+                yield [streams.Event(number, "count", {"text": f"line\n{number}"})]
             if not self.all:
                 await asyncio.Event().wait()
         finally:

@@ -5,6 +5,7 @@ What the server has not answered when it is lost, or when another goes on with t
 
 from __future__ import annotations
 
+import functools
 import threading
 from functools import partial
 
@@ -40,7 +41,8 @@ class Line:
             token: What shows which attempt this is.
             lost: Makes the answer to what can be asked nowhere; its id is replaced.
         """
-        self._client = Client(endpoint, token, patience=PATIENCE, at_first=PATIENCE)
+        self._endpoint = endpoint
+        self._token = token
         self._lost = lost
         self._lock = threading.Lock()
         self._asked: dict[str, tuple[Message, list[Callable[[Answer], None]]]] = {}
@@ -49,6 +51,11 @@ class Line:
         self._begun = self._over = False
         #: The line that is known, and the number of its last answer.
         self._line, self._after = "", 0
+
+    @functools.cached_property
+    def _client(self) -> Client:
+        """What asks; most attempts never do."""
+        return Client(self._endpoint, self._token, patience=PATIENCE, at_first=PATIENCE)
 
     def ask(self, _: AttemptKey, message: Message, reply: Callable[[Answer], None]) -> None:
         """Send a message; the answer is given in another thread."""
@@ -91,7 +98,7 @@ class Line:
     def _listen(self) -> None:
         while True:
             with self._lock:
-                attending = Attending(line=self._line, after=self._after)
+                attending = Attending(line=self._line, after=self._after, waits=len(self._asked))
             found = patiently(partial(self._attend, attending))
             self._meet(found.line)
             for view in found.answers:

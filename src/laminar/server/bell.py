@@ -1,49 +1,56 @@
-"""A bell: threads ring it, and one coroutine waits for that."""
+"""A bell: threads ring it, and coroutines listen for that."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Bell:
-    """Rung from any thread, it wakes who waits; if nobody does, it wakes the next who would."""
+    """Rung from any thread, it wakes the last that has begun to listen.
+
+    Who listens first, and looks then whether there is something, misses nothing.
+    """
 
     def __init__(self) -> None:
-        """Begin silent."""
+        """Begin with nobody."""
         self._lock = threading.Lock()
-        self._rung = False
-        self._waiting: tuple[asyncio.AbstractEventLoop, asyncio.Future[None]] | None = None
+        self._listening: list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
 
     def ring(self) -> None:
-        """Wake who waits."""
+        """Wake one that listens."""
         with self._lock:
-            self._rung = True
-            waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            loop, future = waiting
-            try:
-                loop.call_soon_threadsafe(_wake, future)
-            except RuntimeError:  # the loop is closed: nobody waits any more
+            if not self._listening:
                 return
+            loop, rung = self._listening.pop()
+        try:
+            loop.call_soon_threadsafe(self._wake, rung)
+        except RuntimeError:  # the loop is closed: nobody listens any more
+            return
 
-    async def wait(self) -> None:
-        """Wait until it is rung. Who waited before is woken in vain: an older request that nobody reads any more."""
+    def _wake(self, rung: asyncio.Future[None]) -> None:
+        """Wake one, or another where that one has just left."""
+        if rung.done():
+            self.ring()
+        else:
+            rung.set_result(None)
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[asyncio.Future[None]]:
+        """Give what is done once it is rung."""
         loop = asyncio.get_running_loop()
+        one = (loop, loop.create_future())
         with self._lock:
-            before, self._waiting = self._waiting, None
-            rung, self._rung = self._rung, False
-            if not rung:
-                future: asyncio.Future[None] = loop.create_future()
-                self._waiting = (loop, future)
-        if before is not None:
-            before[0].call_soon_threadsafe(_wake, before[1])
-        if not rung:
-            await future
+            self._listening.append(one)
+        try:
+            yield one[1]
+        finally:
+            one[1].cancel()
             with self._lock:
-                self._rung = False
-
-
-def _wake(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+                if one in self._listening:
+                    self._listening.remove(one)

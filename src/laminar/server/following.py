@@ -62,12 +62,12 @@ class Following:
         self._ledger = Ledgers(engine, space)
         self._tasks: dict[tuple[str, int], str] = {}
 
-    async def events(self, after: int) -> AsyncIterator[Event]:
-        """Give what has happened after an event, and what happens until the end."""
+    async def events(self, after: int) -> AsyncIterator[list[Event]]:
+        """Give what has happened after an event, and what happens until the end, in pieces."""
         while True:
             over, rows, told = await to_thread.run_sync(self._look, after)
-            for event in told:
-                yield event
+            if told:
+                yield told
             if rows:
                 after = rows[-1].sequence
             if len(rows) < MOST:

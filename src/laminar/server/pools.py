@@ -6,6 +6,7 @@ An agent is told what to do by numbered orders that stay until it has them.
 from __future__ import annotations
 
 import itertools
+import secrets
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from laminar.errors import LaminarError
     from laminar.model.action import Event
     from laminar.model.ids import AttemptKey
+    from laminar.wire.agents import Ready
 
     #: Is told how an agent has ended, from any thread.
     Told: TypeAlias = Callable[["Gone"], None]
@@ -170,6 +172,7 @@ class Agent:
         self.live: dict[AttemptKey, Attempt] = {}
         self.up = False
         self.bell = Bell()
+        self._line = secrets.token_hex(8)
         self.seen = self.used = time.monotonic()
         self._orders: deque[tuple[int, Start | Stop | Leave]] = deque()
         self._numbers = itertools.count(1)
@@ -181,13 +184,14 @@ class Agent:
             self._orders.append((next(self._numbers), order))
         self.bell.ring()
 
-    def orders(self, after: int) -> Orders:
+    def orders(self, ready: Ready) -> Orders:
         """Give what it has not been told, or has not heard."""
+        after = ready.after if ready.line == self._line else 0
         with self._lock:
             while self._orders and self._orders[0][0] <= after:
                 self._orders.popleft()
             last = self._orders[-1][0] if self._orders else after
-            return Orders(last=last, orders=[order for _, order in self._orders])
+            return Orders(line=self._line, last=last, orders=[order for _, order in self._orders])
 
     @property
     def room(self) -> bool:

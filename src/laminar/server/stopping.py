@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 
 class Stopping:
@@ -11,6 +16,7 @@ class Stopping:
     def __init__(self) -> None:
         """Begin with a server that does not stop."""
         self._event = asyncio.Event()
+        self._told: list[Callable[[], None]] = []
 
     @property
     def now(self) -> bool:
@@ -20,6 +26,17 @@ class Stopping:
     def begin(self) -> None:
         """Tell everybody."""
         self._event.set()
+        for tell in self._told:
+            tell()
+
+    @contextlib.contextmanager
+    def telling(self, tell: Callable[[], None]) -> Iterator[None]:
+        """Have something called if the server stops meanwhile."""
+        self._told.append(tell)
+        try:
+            yield
+        finally:
+            self._told.remove(tell)
 
     async def wait(self, seconds: float | None = None) -> bool:
         """Wait until the server stops.

@@ -57,18 +57,19 @@ def after(asked: Asked) -> int:
     return int(text)
 
 
-def answer(asked: Asked, events: AsyncIterator[Event], beat: float = BEAT) -> StreamingResponse:
+def answer(asked: Asked, events: AsyncIterator[list[Event]], beat: float = BEAT) -> StreamingResponse:
     """Answer with a stream.
 
     Args:
         asked: The request.
-        events: What happens, as it happens. When it ends nothing more will happen, and an event ``end`` says so.
+        events: What happens, as it happens, in pieces. When it ends nothing more will happen, and an event ``end``
+            says so.
         beat: Seconds between signs of life.
     """
     return StreamingResponse(_lines(events, asked.services.stopping, beat), media_type=MEDIA)
 
 
-async def _lines(events: AsyncIterator[Event], stopping: Stopping, beat: float) -> AsyncIterator[bytes]:
+async def _lines(events: AsyncIterator[list[Event]], stopping: Stopping, beat: float) -> AsyncIterator[bytes]:
     """Write events, and a comment where there was none for a while; end when the server stops."""
     yield b"retry: %d\n\n" % AGAIN
     stop = asyncio.ensure_future(stopping.wait())
@@ -77,11 +78,11 @@ async def _lines(events: AsyncIterator[Event], stopping: Stopping, beat: float) 
         while True:
             await asyncio.wait((coming, stop), timeout=beat, return_when=asyncio.FIRST_COMPLETED)
             if coming.done():
-                event = coming.result()
-                if event is None:
+                some = coming.result()
+                if some is None:
                     yield b"event: end\ndata: {}\n\n"
                     return
-                yield _written(event)
+                yield b"".join(map(_written, some))
                 coming = asyncio.ensure_future(_next(events))
             elif stop.done():
                 return
@@ -91,11 +92,11 @@ async def _lines(events: AsyncIterator[Event], stopping: Stopping, beat: float) 
         await _let_go(events, coming, stop)
 
 
-async def _next(events: AsyncIterator[Event]) -> Event | None:
+async def _next(events: AsyncIterator[list[Event]]) -> list[Event] | None:
     return await anext(events, None)
 
 
-async def _let_go(events: AsyncIterator[Event], *tasks: asyncio.Future[Any]) -> None:
+async def _let_go(events: AsyncIterator[list[Event]], *tasks: asyncio.Future[Any]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

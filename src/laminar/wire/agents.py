@@ -187,20 +187,24 @@ class Ready(Plain, frozen=True, kw_only=True):
     """An agent takes orders.
 
     Attributes:
-        after: Number of the last order that it has.
+        line: Whose orders it has had; empty at first.
+        after: Number of the last of those.
     """
 
-    after: int
+    line: str = ""
+    after: int = 0
 
 
 class Orders(Plain, frozen=True, kw_only=True):
     """What an agent is to do, in this order.
 
     Attributes:
+        line: Whose orders these are: each server numbers its own.
         last: Number of the last of these orders.
         orders: The orders.
     """
 
+    line: str
     last: int
     orders: list[Start | Stop | Leave]
 
@@ -215,16 +219,14 @@ class Hello(Plain, frozen=True, kw_only=True):
     live: list[Key] = []
 
 
-class Attending(Plain, frozen=True, kw_only=True):
-    """An attempt waits for answers.
+class Attending(Ready, frozen=True, kw_only=True):
+    """An attempt waits for answers, which are numbered as orders are.
 
     Attributes:
-        line: The line that it knows; empty at first.
-        after: Number of the last answer that it has.
+        waits: How many calls it has no answer to: where there are many, those that come soon after another go with it.
     """
 
-    line: str = ""
-    after: int = 0
+    waits: int = 0
 
 
 class Taken(Plain, frozen=True, kw_only=True):
@@ -338,12 +340,14 @@ class Report(Plain, frozen=True, kw_only=True):
         output: What attempts have printed.
         ended: Attempts that have ended, after all their output.
         failed: Why it can run no attempt, if it cannot.
+        ready: The orders that it has had.
     """
 
     started: list[Key] = []
     output: list[Chunk] = []
     ended: list[End] = []
     failed: FailureView | None = None
+    ready: Ready = Ready()
 
 
 class Heard(Plain, frozen=True, kw_only=True):
@@ -352,13 +356,12 @@ class Heard(Plain, frozen=True, kw_only=True):
     Attributes:
         unknown: Attempts that it told of, and that the server knows no more: they are to be stopped.
         later: Attempts whose output and end were not taken yet: their run is about to be taken up.
+        orders: What it is to do next, where that is known at once.
     """
 
     unknown: list[Key] = []
     later: list[Key] = []
-
-
-# What an attempt asks
+    orders: Orders | None = None
 
 
 class CacheView(Plain, frozen=True, kw_only=True):

@@ -160,6 +160,10 @@ class Agent:
         self._closing = False
         self._command = ""
         self._code = Code(None, None, (), (), ("",), "")
+        #: The orders that were taken, and how many servers have given some.
+        self._ready = Ready()
+        self._servers = 0
+        self._taking = threading.Lock()
         self._reporter = threading.Thread(target=self._report, daemon=True, name="laminar-report")
         self._endpoint = client.endpoint
 
@@ -175,21 +179,18 @@ class Agent:
             self._session = self._open(welcome)
         except LaminarError as error:
             self._events.put(SessionLost(error))
-        after = 0
         while True:
+            server = self._servers
             try:
                 orders: Orders = self._client.call(
-                    "POST", "/agent/orders", body=Ready(after=after), returns=Orders, again=True
+                    "POST", "/agent/orders", body=self._ready, returns=Orders, again=True
                 )
             except StaleAttemptError:
                 self._hello()  # another server: it has heard of nobody yet
-                after = 0
                 continue
-            after = orders.last
-            for order in orders.orders:
-                if isinstance(order, Leave):
-                    return
-                self._obey(order)
+            if any(isinstance(order, Leave) for order in orders.orders):
+                return
+            self._take(orders, server)
 
     def close(self) -> None:
         """End all attempts, and tell the server what is left to tell."""
@@ -200,6 +201,8 @@ class Agent:
             self._reporter.join(GLANCE * 10)
 
     def _hello(self) -> Welcome:
+        with self._taking:
+            self._servers += 1
         with self._lock:
             live = [running.key for running in self._running.values()]
             for running in self._running.values():
@@ -231,6 +234,18 @@ class Agent:
             return fetch(self._client, welcome.url, welcome.bundle, self._bundles, welcome.workdir or WORKDIR)
         cwd = os.getcwd()
         return Code(None, None, tuple(welcome.imports), (cwd, *sys.path), ("",), cwd)
+
+    def _take(self, orders: Orders, server: int) -> None:
+        """Do what was not done yet: orders come by two requests, some by both, some late from a server that is gone."""
+        with self._taking:
+            if server != self._servers:
+                return
+            fresh = orders.last - (self._ready.after if self._ready.line == orders.line else 0)
+            if fresh > 0:
+                self._ready = Ready(line=orders.line, after=orders.last)
+                for order in orders.orders[-fresh:]:
+                    if not isinstance(order, Leave):
+                        self._obey(order)
 
     def _obey(self, order: Start | Stop) -> None:
         key = order.key.key()
@@ -285,6 +300,7 @@ class Agent:
     def _tell(self, report: Report) -> None:
         deadline = time.monotonic() + PATIENCE
         while True:
+            server = self._servers
             try:
                 heard: Heard = self._client.call("POST", "/agent/report", body=report, returns=Heard, again=True)
             except (StaleAttemptError, StorageError, LedgerError):
@@ -293,6 +309,8 @@ class Agent:
                 time.sleep(GLANCE)  # the other thread says hello, or the server has no room just now
                 continue
             self._heard(report, heard)
+            if heard.orders is not None:
+                self._take(heard.orders, server)
             return
 
     def _heard(self, report: Report, heard: Heard) -> None:
@@ -311,13 +329,7 @@ class Agent:
 
     def _collect(self) -> tuple[Report, bool]:
         """Wait for something to tell, or for the next beat; tells also whether that is all."""
-        events: list[Event | Key | None] = []
-        try:
-            events.append(self._events.get(timeout=GLANCE if self._running else BEAT))
-            while True:
-                events.append(self._events.get_nowait())
-        except queue.Empty:
-            pass
+        events = self._happened()
         for event in events:
             if isinstance(event, Ended):
                 self._running[event.key].end = _end(event)
@@ -329,9 +341,22 @@ class Agent:
         started = [event for event in events if isinstance(event, Key)]
         ends = [one.end for one in running if one.end is not None and one.whole]
         lost = next((event.error for event in events if isinstance(event, SessionLost)), None)
-        report = Report(started=started, output=output, ended=ends, failed=self._failed(lost))
+        report = Report(started=started, output=output, ended=ends, failed=self._failed(lost), ready=self._ready)
         self._closing = self._closing or None in events
         return report, self._closing and all(one.whole for one in running)
+
+    def _happened(self) -> list[Event | Key | None]:
+        """Wait for what happens. A start waits for what follows it, for a glance: many attempts have ended by then."""
+        events: list[Event | Key | None] = []
+        until = time.monotonic() + (GLANCE if self._running else BEAT)
+        try:
+            while not events or isinstance(events[-1], Key):
+                events.append(self._events.get(timeout=max(0.0, until - time.monotonic())))
+                until = min(until, time.monotonic() + GLANCE)
+            while True:
+                events.append(self._events.get_nowait())
+        except queue.Empty:
+            return events
 
     def _failed(self, lost: BaseException | None) -> FailureView | None:
         """Tell why the code cannot be loaded. Where the process that had to was killed, this agent ends instead."""
