@@ -11,6 +11,8 @@ from xdist.scheduler import LoadScopeScheduling
 TESTS = Path(__file__).parent
 #: Folders whose tests take longest, in this order; all others follow, so that no worker is long alone at the end.
 LONGEST = ("docker", "chaos", "images", "examples", "operations", "typing", "docs", "executors", "server", "tasks")
+#: They build laminar's own image: the engine keeps what the first of them has made.
+OWN_IMAGE = ("docker/test_deployment.py", "docker/test_team.py", "images/test_own_image.py")
 
 
 class Spread(LoadScopeScheduling):
@@ -24,13 +26,15 @@ class Spread(LoadScopeScheduling):
         if "/test_parity.py::Test" in test:
             return test.rpartition("::")[0]
         file = test.partition("::")[0]
+        if file.endswith(OWN_IMAGE):
+            return "laminar's own image"
         return file if _shares(self.config.rootpath / file) else nodeid
 
 
 @functools.cache
 def _shares(file: Path) -> bool:
-    """Whether tests of a file share something that no other has."""
-    return 'scope="module"' in file.read_text()
+    """Whether tests of a file share something that no other has, or few."""
+    return 'scope="module"' in file.read_text() or str(file).endswith(OWN_IMAGE)
 
 
 def rank(test: pytest.Item) -> tuple[bool, int]:

@@ -13,6 +13,7 @@ import laminar
 from engines import DOCKER
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(params=["1", "0"], ids=["buildkit", "classic"])
