@@ -147,6 +147,14 @@ def test_a_run_that_fails_ends_with_its_error(served):
     assert "Go on with it: laminar resume " in answer.err
 
 
+def test_a_flow_that_fails_is_gone_on_with_by_its_run(served):
+    answer = served.laminar("run", "work.py", served.flow, "--name", "unfed" + served.name, "-f")
+
+    assert answer.code == 1
+    assert f"resume with: laminar resume unfed{served.name}\n" in answer.out
+    assert f"Go on with it: laminar resume unfed{served.name}\n" in answer.err
+
+
 def test_json_tells_all_of_a_run(served):
     begun = served.json("run", "work.py", "square", "--n", "3")
     assert begun["task"] == f"{served.name}.square"

@@ -159,7 +159,7 @@ def _head(look: Any) -> None:
         f"{run.space} {run.run}: {look.state}, started {answers.clock(run.started)}{took and f', took {took}'}"
     )
     if look.state == DIED:
-        from laminar.runs.local import resume_command  # loaded by then, but not for help texts
+        from laminar.runs.source import resume_command  # help texts do not need it
 
         answers.line(f"Its scheduler, {run.holder}, died. Go on with: {resume_command(run.source, run.run)}")
     if run.error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from laminar.core.plan import Plan
 from laminar.data.archives import SplitRecord
 from laminar.data.serde import pickled
@@ -89,8 +91,16 @@ def run(
         mounts=datastore.folders(),
         server=datastore.server(),
         extras=datastore.extras,
+        part_of=_part_of(),
     )
     local.run(order)
+
+
+def _part_of() -> str:
+    """Name the run of a server that this process runs an attempt of; empty if it does not."""
+    calling = sys.modules.get("laminar.worker.calling")  # loaded in all attempts that can call
+    caller = None if calling is None else calling.current.get()
+    return caller.key.action.run if caller is not None and caller.version else ""
 
 
 class RunBook(Book):

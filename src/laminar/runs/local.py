@@ -29,7 +29,7 @@ from laminar.model.action import Asked, Manifest, Notice
 from laminar.model.ids import ActionKey
 from laminar.model.states import State
 from laminar.model.value import Value
-from laminar.runs import calls
+from laminar.runs import calls, source
 from laminar.runs.packing import Packer
 from laminar.runs.signals import Interrupts
 from laminar.worker import loading
@@ -93,6 +93,7 @@ class Order(Value, frozen=True):
         extras: Extras of laminar that the datastore needs.
         calls: Makes the actions for task calls, by the name of a lane for them.
         started: Is given what takes events, once the run is claimed.
+        part_of: The run of a server that it is a part of, and is resumed with; empty if it is none.
     """
 
     space: str
@@ -119,6 +120,12 @@ class Order(Value, frozen=True):
     call_async: Callable[[Request], Awaitable[Manifest]] | None = None
     calls: Calls | None = None
     started: Callable[[Callable[[Event], None]], None] = lambda deliver: None  # noqa: ARG005
+    part_of: str = ""
+
+    @property
+    def to_resume(self) -> str:
+        """How it is resumed from a shell."""
+        return f"laminar resume {self.part_of}" if self.part_of else source.resume_command(self.source, self.run)
 
 
 def run(order: Order) -> Summary:
@@ -288,7 +295,7 @@ class _Run:
             driver.drive(self._events, order.grace)
         summary = driver.summary(self._began, order.blobs.root)
         if summary.state is not State.SUCCEEDED:
-            summary = summary.replace(resume=resume_command(order.source, order.run))
+            summary = summary.replace(resume=order.to_resume)
         return summary
 
     def _leaves_process(self) -> bool:
@@ -341,8 +348,8 @@ class _Run:
 
     def _script(self) -> str | None:
         """Name the script whose declared packages automatic images have."""
-        source = self._order.source
-        return self._order.code.script or (None if source is None or source.startswith("-m ") else source)
+        started = self._order.source
+        return self._order.code.script or (None if started is None or started.startswith("-m ") else started)
 
     def _call(self, request: Request) -> Manifest:
         with captured(request.log):
@@ -386,7 +393,7 @@ class _Run:
         text = f"{type(error).__name__}: {error}"
         self._observer.notice(f"failed: {text}")
         if self._begun:
-            resume = f"{RESUME}{resume_command(self._order.source, self._order.run)}"
+            resume = f"{RESUME}{self._order.to_resume}"
             error.add_note(resume)
             self._observer.notice(resume)
         try:
@@ -419,7 +426,7 @@ class _Run:
         self._order.book.write_state(plain)
 
     def _raise(self, summary: Summary) -> None:
-        resume = f"{RESUME}{resume_command(self._order.source, summary.run)}"
+        resume = f"{RESUME}{self._order.to_resume}"
         if summary.stopped is not None:
             if summary.stopped.startswith("SIGINT "):
                 raise KeyboardInterrupt(resume)
@@ -479,20 +486,3 @@ def handover_folder(folder: str, space: str, run: str) -> str:
         run: Its id.
     """
     return os.path.join(folder, ".attempts", f"{space}@{run}")  # one folder, so that none is left when it is removed
-
-
-def resume_command(source: str | None, run: str) -> str:
-    """Say how a run is resumed from a shell.
-
-    Args:
-        source: The file it was started with, or ``-m`` and the name of a module; None if neither is known.
-        run: Its id.
-    """
-    if source is None:
-        return f"flow.execution({run!r}).resume()"
-    if source.startswith("-m "):
-        return f"laminar resume {source} {run}"
-    import shlex  # 1 ms, and only a run that did not succeed needs it
-
-    shown = os.path.relpath(source) if source.startswith(os.getcwd() + os.sep) else source
-    return f"laminar resume {shlex.quote(shown)} {run}"

@@ -61,3 +61,20 @@ def file_of(module: str) -> str | None:
         if file is not None and os.path.isfile(file):
             return os.path.abspath(file)
     return None
+
+
+def resume_command(source: str | None, run: str) -> str:
+    """Say how a run is resumed from a shell.
+
+    Args:
+        source: The file it was started with, or ``-m`` and the name of a module; None if neither is known.
+        run: Its id.
+    """
+    if source is None:
+        return f"flow.execution({run!r}).resume()"
+    if source.startswith("-m "):
+        return f"laminar resume {source} {run}"
+    import shlex  # 1 ms, and only a run that did not succeed needs it
+
+    shown = os.path.relpath(source) if source.startswith(os.getcwd() + os.sep) else source
+    return f"laminar resume {shlex.quote(shown)} {run}"
