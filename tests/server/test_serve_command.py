@@ -174,7 +174,7 @@ def test_a_port_that_is_taken_is_told(shell: Shell) -> None:
 )
 def test_wrong_use_is_told_in_a_line(shell: Shell, options: tuple[str, ...], message: str) -> None:
     shell.write("wrong.yaml", "serve:\n  prot: 1\n")
-    refused = shell.laminar("serve", *options)
+    refused = shell.laminar("serve", "--port", "0", *options)
     assert refused.code == 2
     assert message in refused.err
 
