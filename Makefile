@@ -33,7 +33,7 @@ bench: .venv/.test ## Measure speed and size beside bare baselines. ARGS='--quic
 
 chaos: .venv/.test ## Kill, fill and interrupt at full counts; takes long
 	@.ci/engines up
-	@LAMINAR_CHAOS=full $(PYTEST) -m chaos tests/chaos tests/core tests/tasks/replay $(ARGS)
+	@LAMINAR_CHAOS=full $(PYTEST) -m chaos tests/chaos tests/core tests/tasks/replay tests/server $(ARGS)
 
 docs: .venv/.test ## Build the site into site/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -9,6 +9,7 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,9 +57,19 @@ class Engine:
             if row["Name"].lstrip("/").startswith(self.prefix) or _mounts(row, folder):
                 with contextlib.suppress(RuntimeError):  # it may end, and be removed, by itself
                     self.docker("rm", "--force", row["Id"])
-        names = self.docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
-        if images := [name for name in names if name.rpartition("/")[2].startswith(self.prefix)]:
+        if images := [name for name in self._images() if name.rpartition("/")[2].startswith(self.prefix)]:
             self.docker("rmi", "--force", *images)
+
+    def _images(self) -> list[str]:
+        """Name all images. Podman cannot list them at the moment at which another session removes one."""
+        for left in reversed(range(20)):
+            try:
+                return self.docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
+            except RuntimeError as error:
+                if not left or "reading image" not in str(error):
+                    raise
+                time.sleep(0.2)
+        raise AssertionError("not reached")
 
     def _containers(self) -> list[dict]:
         """Inspect all; one by one, since some may be gone by then."""

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from laminar import errors
-from laminar.runs import examining
+from laminar.runs import configuration, examining
 from laminar.server import logs
 from laminar.server.identity import Role
 from laminar.server.routes import Asked, Route
@@ -190,5 +190,7 @@ def test_doctor_tells_what_keeps_a_server_from_its_work(monkeypatch: pytest.Monk
     with faces.running(given=unwell) as face:
         monkeypatch.setenv("LAMINAR_SERVER_ENDPOINT", f"http://127.0.0.1:{face.port}")
         [server] = [check for check in examining.local() if check.name == "server"]
+    monkeypatch.delenv("LAMINAR_SERVER_ENDPOINT")
+    assert configuration.current().endpoint is None, "who looks configures nothing"
     assert server.state == "problem"
     assert server.found.endswith("cannot do its work: The database does not answer.")

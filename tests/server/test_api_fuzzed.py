@@ -47,6 +47,8 @@ def face(tmp_path_factory: pytest.TempPathFactory) -> Iterator[faces.Face]:
         yield found
 
 
+@pytest.mark.chaos
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
 def test_every_operation_answers_as_it_is_described(face: faces.Face, operation: Any) -> None:
     headers = credentials(face, ROUTES[operation.method.upper(), operation.path].role, operation.label)

@@ -36,13 +36,18 @@ def finished(fleet: Fleet, flow: str) -> list[str]:
 
 
 def test_the_code_lies_in_the_workdir_of_a_layer_and_its_variables_are_there_before_it_is_loaded(fleet: Fleet) -> None:
-    volumes = fleet.engine.docker("volume", "ls", "--quiet")
+    before = unused_volumes(fleet)
     assert finished(fleet, "Placed") == [
         "usual /laminar /laminar kept on disk",
         "elsewhere /srv/app /srv/app before the code is loaded",
     ]
     until(lambda: not fleet.containers(), "no container is left")
-    assert set(fleet.engine.docker("volume", "ls", "--quiet").split()) <= set(volumes.split())
+    until(lambda: unused_volumes(fleet) <= before, "no volume is left")
+
+
+def unused_volumes(fleet: Fleet) -> set[str]:
+    """Name the volumes that no container has: those of other tests come and go."""
+    return set(fleet.engine.docker("volume", "ls", "--quiet", "--filter", "dangling=true").split())
 
 
 def test_the_command_of_a_layer_starts_its_code(fleet: Fleet) -> None:

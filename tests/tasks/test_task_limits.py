@@ -183,9 +183,10 @@ def test_a_recursion_without_end_is_told_so() -> None:
 
 
 SCRIPT = """
-import asyncio, os, signal, laminar
+import asyncio, os, signal, threading, laminar
 
 env = laminar.TaskEnvironment("two")
+first_is_over = threading.Event()
 
 
 @env.task
@@ -195,6 +196,7 @@ async def quick() -> int:
 
 @env.task
 async def asks_to_stop() -> int:
+    await asyncio.to_thread(first_is_over.wait)
     os.kill(os.getpid(), signal.SIGINT)
     await asyncio.Event().wait()
     return 2
@@ -204,6 +206,7 @@ if __name__ == "__main__":
     first = laminar.with_runcontext(quiet=True).run(quick)
     second = laminar.with_runcontext(quiet=True).run(asks_to_stop)
     first.wait()
+    first_is_over.set()
     try:
         second.wait()
     except KeyboardInterrupt:

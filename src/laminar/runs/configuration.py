@@ -165,13 +165,27 @@ def init_from_config(
     Raises:
         ConfigurationError: There is no such file, or something in it is wrong: the message names file, line and key.
     """
-    file = _find() if path is None else os.fspath(path)
     given = {"task.project": project, "task.domain": domain, "server.endpoint": endpoint}
+    return _install(*_read(path), given)
+
+
+def look() -> Configuration:
+    """Give what :func:`init_from_config` would configure, and leave all as it is.
+
+    Raises:
+        ConfigurationError: Something in the file is wrong.
+    """
+    written, file = _read(None)
+    return _put_together(_placed(written, file), file=file)
+
+
+def _read(path: str | os.PathLike[str] | None) -> tuple[Mapping[str, str | int], str | None]:
+    file = _find() if path is None else os.fspath(path)
     if file is None:
-        return _install({}, None, given)
+        return {}, None
     from laminar.host.configuration_file import read  # the parser of YAML takes 30 ms
 
-    return _install(read(file, KEYS, "laminar.init_from_config(path)"), file, given)
+    return read(file, KEYS, "laminar.init_from_config(path)"), file
 
 
 def _find() -> str | None:

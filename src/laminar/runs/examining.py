@@ -32,7 +32,7 @@ def local(root: str | None = None) -> list[Check]:
     """
     found = [_versions(), ledger.library(), *containers.engine()]
     try:
-        chosen = configuration.init_from_config()
+        chosen = configuration.look()
     except ConfigurationError as error:
         return [*found, problem("configuration", str(error))]
     found.append(ok("configuration", chosen.file or "no file, the environment alone"))
