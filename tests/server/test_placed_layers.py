@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from fleets import Fleet, until
 
 import engines
 from engines import Engine
+from laminar.server.launchers.contract import name_of
 
 PROGRAM = Path(__file__).with_name("placed.py")
 
@@ -36,18 +38,26 @@ def finished(fleet: Fleet, flow: str) -> list[str]:
 
 
 def test_the_code_lies_in_the_workdir_of_a_layer_and_its_variables_are_there_before_it_is_loaded(fleet: Fleet) -> None:
-    before = unused_volumes(fleet)
+    began = int(time.time())
     assert finished(fleet, "Placed") == [
         "usual /laminar /laminar kept on disk",
         "elsewhere /srv/app /srv/app before the code is loaded",
     ]
     until(lambda: not fleet.containers(), "no container is left")
-    until(lambda: unused_volumes(fleet) <= before, "no volume is left")
+    volumes = volumes_since(began, fleet)
+    assert volumes
+    until(lambda: volumes.isdisjoint(fleet.engine.docker("volume", "ls", "--quiet").split()), "no volume is left")
 
 
-def unused_volumes(fleet: Fleet) -> set[str]:
-    """Name the volumes that no container has: those of other tests come and go."""
-    return set(fleet.engine.docker("volume", "ls", "--quiet", "--filter", "dangling=true").split())
+def volumes_since(began: int, fleet: Fleet) -> set[str]:
+    """Name the volumes that the fleet's containers have had; those of other tests come and go."""
+    when = ("events", "--since", str(began), "--until", str(int(time.time()) + 1))
+    label = f"label=laminar.server={name_of(str(fleet.state / 'agents'))}"
+    own = fleet.engine.docker(*when, "--filter", "event=create", "--filter", label, "--format", "{{.ID}}").split()
+    mounts = fleet.engine.docker(
+        *when, "--filter", "event=mount", "--format", "{{.Actor.Attributes.container}} {{.Actor.ID}}"
+    )
+    return {volume for container, volume in map(str.split, mounts.splitlines()) if container in own}
 
 
 def test_the_command_of_a_layer_starts_its_code(fleet: Fleet) -> None:
