@@ -182,6 +182,12 @@ def test_an_agent_is_silent_only_while_the_server_could_hear_it(monkeypatch: pyt
     made.close()
 
 
+def test_agents_that_are_to_be_ready_and_cannot_be_started_hold_nobody_up() -> None:
+    made = Agents(Broken(), Signer(b"k" * 32))
+    made.make_ready(Pool(SPACE, "bundle", fewest=2))
+    assert made.count() == (0, 0)
+
+
 def test_an_attempt_ends_whose_worker_cannot_be_started() -> None:
     made, told = Agents(Broken(), Signer(b"k" * 32)), list[Event]()
     made.start(Pool(SPACE, "bundle"), attempt(told))

@@ -65,7 +65,7 @@ def _named(run: Run) -> str:
     from laminar.tasks.server_home import ServerHome
 
     assert isinstance(run.home, ServerHome)
-    client, chosen = run.home.runs.client, configuration.init_from_config()
+    client, chosen = run.home.runs.client, configuration.look()
     parts = ("endpoint", "project", "domain")
     said = [f" --{part} {there}" for part in parts if (there := getattr(client, part)) != getattr(chosen, part)]
     return "".join([run.name, *said])

@@ -130,11 +130,11 @@ class Agents:
             return None
 
     def make_ready(self, pool: Pool) -> None:
-        """Start the fewest agents that a pool is to have."""
+        """Start the fewest agents that a pool is to have, each tried once."""
         with self._lock:
-            group = self._groups.setdefault(pool, Group())
-            while len(group.agents) < pool.fewest:
-                self._launch(pool, group)
+            group = self._groups.get(pool)
+            for _ in range(pool.fewest - (len(group.agents) if group is not None else 0)):
+                self._launch(pool, self._groups.setdefault(pool, Group()))
 
     def _take_back(self, attempt: Attempt, left: LeftOver) -> AttemptKey:
         attempt.agent = left.agent
