@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from servers import Served
 from trials import Trial
 
 if TYPE_CHECKING:
@@ -25,5 +26,20 @@ def trial(tmp_path: Path) -> Iterator[Callable[..., Trial]]:
         return made[-1]
 
     yield make
+    for one in made:
+        one.end()
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Iterator[Callable[..., Served]]:
+    """Start servers that share a store and a journal; whatever they leave is ended with the test."""
+    made: list[Served] = []
+
+    def start(**options: Any) -> Served:
+        made.append(Served(tmp_path, **options))
+        made[-1].start()
+        return made[-1]
+
+    yield start
     for one in made:
         one.end()

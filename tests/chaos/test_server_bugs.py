@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from servers import Served, expected, free_port
@@ -15,27 +14,12 @@ from laminar.host import processes
 pytestmark = pytest.mark.chaos
 
 
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Callable[..., Served]]:
-    made: list[Served] = []
-
-    def start(database: str | None = None, bug: str = "") -> Served:
-        one = Served(tmp_path, database, port=free_port(), bug=bug)
-        made.append(one)
-        one.start()
-        return one
-
-    yield start
-    for one in made:
-        one.end()
-
-
 def ends(served: Served) -> int:
     return sum(line[0] == "end" for line in served.lines())
 
 
-def test_what_starts_after_its_commit_is_seen(make: Callable[..., Served]) -> None:
-    served = make(bug="journals_are_forgotten")
+def test_what_starts_after_its_commit_is_seen(serving: Callable[..., Served]) -> None:
+    served = serving(bug="journals_are_forgotten")
     served.deploy()
     served.submit("served.tree", "one", n=2)
     assert holds(lambda: ends(served) > 6)  # the branches have ended, and the first leaf behind them
@@ -48,18 +32,18 @@ def test_what_starts_after_its_commit_is_seen(make: Callable[..., Served]) -> No
     assert any("after its commit" in line for line in found)
 
 
-def test_what_two_servers_start_is_seen(make: Callable[..., Served], postgres: str) -> None:
-    first = make(postgres, bug="leases_are_not_looked_at")
+def test_what_two_servers_start_is_seen(serving: Callable[..., Served], postgres: str) -> None:
+    first = serving(database=postgres, port=free_port(), bug="leases_are_not_looked_at")
     first.deploy()
-    make(postgres, bug="leases_are_not_looked_at")
+    serving(database=postgres, port=free_port(), bug="leases_are_not_looked_at")
     for number in range(4):
         first.submit("served.patient", f"t{number}")
     assert holds(lambda: max(first.starts().values(), default=0) > 1)
     first.gate()
 
 
-def test_what_is_left_of_cancelled_runs_is_seen(make: Callable[..., Served]) -> None:
-    served = make(bug="workers_are_not_told_to_stop")
+def test_what_is_left_of_cancelled_runs_is_seen(serving: Callable[..., Served]) -> None:
+    served = serving(bug="workers_are_not_told_to_stop")
     served.deploy()
     served.submit("served.patient", "one")
     assert holds(served.lines)

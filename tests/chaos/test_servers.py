@@ -6,8 +6,7 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -27,24 +26,11 @@ RESTARTED, SHARED, TROUBLED, CANCELLED = (200, 200, 40, 100) if FULL else (20, 2
 NOTICED = 20.0
 
 
-@pytest.fixture
-def make(tmp_path: Path) -> Iterator[Any]:
-    made: list[Served] = []
-
-    def start(**options: Any) -> Served:
-        one = Served(tmp_path, **options)
-        made.append(one)
-        one.start()
-        return one
-
-    yield start
-    for one in made:
-        one.end()
-
-
 @pytest.mark.timeout(1200)
-def test_runs_end_right_while_postgresql_is_restarted(make: Any, postgres: str, cluster: Any) -> None:
-    served = make(database=postgres)
+def test_runs_end_right_while_postgresql_is_restarted(
+    serving: Callable[..., Served], postgres: str, cluster: Any
+) -> None:
+    served = serving(database=postgres)
     served.deploy()
     runs: dict[str, tuple[str, Any]] = {}
 
@@ -69,8 +55,8 @@ def test_runs_end_right_while_postgresql_is_restarted(make: Any, postgres: str, 
 
 
 @pytest.mark.timeout(1200)
-def test_two_servers_on_one_database_start_nothing_twice(make: Any, postgres: str) -> None:
-    first, second = make(database=postgres, port=free_port()), make(database=postgres, port=free_port())
+def test_two_servers_on_one_database_start_nothing_twice(serving: Callable[..., Served], postgres: str) -> None:
+    first, second = serving(database=postgres, port=free_port()), serving(database=postgres, port=free_port())
     first.deploy()
     runs: dict[str, tuple[str, Any]] = {}
     for number in range(SHARED):
@@ -83,8 +69,8 @@ def test_two_servers_on_one_database_start_nothing_twice(make: Any, postgres: st
 
 
 @pytest.mark.timeout(1200)
-def test_one_of_two_servers_is_killed_and_the_other_goes_on(make: Any, postgres: str) -> None:
-    first, second = make(database=postgres, port=free_port()), make(database=postgres, port=free_port())
+def test_one_of_two_servers_is_killed_and_the_other_goes_on(serving: Callable[..., Served], postgres: str) -> None:
+    first, second = serving(database=postgres, port=free_port()), serving(database=postgres, port=free_port())
     first.deploy()
     runs: dict[str, tuple[str, Any]] = {}
     for number in range(6):
@@ -98,11 +84,11 @@ def test_one_of_two_servers_is_killed_and_the_other_goes_on(make: Any, postgres:
 
 
 @pytest.mark.timeout(1200)
-def test_doubled_late_and_lost_messages_change_nothing(make: Any) -> None:
+def test_doubled_late_and_lost_messages_change_nothing(serving: Callable[..., Served]) -> None:
     port = free_port()
     proxy = Proxy(port, seed=3)
     try:
-        served = make(port=port, url=proxy.url)
+        served = serving(port=port, url=proxy.url)
         served.deploy()
         runs: dict[str, tuple[str, Any]] = {}
         for number in range(TROUBLED):
@@ -120,8 +106,8 @@ def test_doubled_late_and_lost_messages_change_nothing(make: Any) -> None:
 
 
 @pytest.mark.timeout(1200)
-def test_nothing_is_left_of_cancelled_runs(make: Any) -> None:
-    served = make()
+def test_nothing_is_left_of_cancelled_runs(serving: Callable[..., Served]) -> None:
+    served = serving()
     served.deploy()
     dice = random.Random(5)
     names = []
@@ -140,8 +126,10 @@ def test_nothing_is_left_of_cancelled_runs(make: Any) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_worker_that_stands_still_is_given_up_in_time_and_one_whose_loop_is_blocked_is_not(make: Any) -> None:
-    served = make()
+def test_a_worker_that_stands_still_is_given_up_in_time_and_one_whose_loop_is_blocked_is_not(
+    serving: Callable[..., Served],
+) -> None:
+    served = serving()
     served.deploy()
     served.submit("served.stubborn", "blocked", seconds=SILENCE + 3)
     assert served.wait(["blocked"])["blocked"].state is State.SUCCEEDED
