@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 #: What only durability against power cuts needs is off; WAL is as ever, so a crash of the processes is survived.
 OPTIONS = {
@@ -28,10 +29,6 @@ OPTIONS = {
     "timezone": "UTC",
 }
 USER = "postgres"
-OTHERS_LEAVE = """
-    SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid()
-"""
 
 
 def programs() -> Path | None:
@@ -51,7 +48,6 @@ class Cluster:
         self._folder = folder
         self._data = folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
-        self._free: list[str] = []
 
     def make(self) -> None:
         """Make the files."""
@@ -102,21 +98,18 @@ class Cluster:
         return [self._binaries / name, "-h", str(self._folder), "-U", USER, *arguments]
 
     def database(self) -> str:
-        """Give the URL of an empty database; one that was given back costs a third of a new one."""
-        if self._free:
-            return self._free.pop()
+        """Make an empty database, and give its URL."""
         name = f"test_{uuid.uuid4().hex[:12]}"
-        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0".encode())
+        self._say(f"CREATE DATABASE {name} TEMPLATE template0")
         return self._url(name)
 
     def drop(self, url: str) -> None:
-        """Disconnect who is left in a database, and empty it for the next test."""
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(OTHERS_LEAVE)
-            connection.execute("DROP SCHEMA public CASCADE")
-            connection.execute("CREATE SCHEMA public")
-        self._free.append(url)
+        """Disconnect who is left in a database and remove it: whoever comes again is turned away, by its name too."""
+        self._say(f"DROP DATABASE {conninfo_to_dict(url)['dbname']} WITH (FORCE)")
+
+    def _say(self, statement: str) -> None:
+        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
+            connection.execute(statement.encode())
 
     def _url(self, name: str) -> str:
         return f"postgresql://{USER}@/{name}?host={self._folder}"

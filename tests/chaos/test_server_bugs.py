@@ -32,7 +32,7 @@ def test_what_starts_after_its_commit_is_seen(serving: Callable[..., Served]) ->
     assert any("after its commit" in line for line in found)
 
 
-def test_what_two_servers_start_is_seen(serving: Callable[..., Served], postgres: str) -> None:
+def test_what_two_servers_start_is_seen(postgres: str, serving: Callable[..., Served]) -> None:
     first = serving(database=postgres, port=free_port(), bug="leases_are_not_looked_at")
     first.deploy()
     serving(database=postgres, port=free_port(), bug="leases_are_not_looked_at")

@@ -28,7 +28,7 @@ NOTICED = 20.0
 
 @pytest.mark.timeout(1200)
 def test_runs_end_right_while_postgresql_is_restarted(
-    serving: Callable[..., Served], postgres: str, cluster: Any
+    postgres: str, serving: Callable[..., Served], cluster: Any
 ) -> None:
     served = serving(database=postgres)
     served.deploy()
@@ -55,7 +55,7 @@ def test_runs_end_right_while_postgresql_is_restarted(
 
 
 @pytest.mark.timeout(1200)
-def test_two_servers_on_one_database_start_nothing_twice(serving: Callable[..., Served], postgres: str) -> None:
+def test_two_servers_on_one_database_start_nothing_twice(postgres: str, serving: Callable[..., Served]) -> None:
     first, second = serving(database=postgres, port=free_port()), serving(database=postgres, port=free_port())
     first.deploy()
     runs: dict[str, tuple[str, Any]] = {}
@@ -69,7 +69,7 @@ def test_two_servers_on_one_database_start_nothing_twice(serving: Callable[..., 
 
 
 @pytest.mark.timeout(1200)
-def test_one_of_two_servers_is_killed_and_the_other_goes_on(serving: Callable[..., Served], postgres: str) -> None:
+def test_one_of_two_servers_is_killed_and_the_other_goes_on(postgres: str, serving: Callable[..., Served]) -> None:
     first, second = serving(database=postgres, port=free_port()), serving(database=postgres, port=free_port())
     first.deploy()
     runs: dict[str, tuple[str, Any]] = {}
