@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import os
 import pickle
@@ -74,6 +75,24 @@ def test_values_within_others_are_told_apart_too():
     for value in VALUES:
         other = seen.setdefault(digest({"x": [value]}), value)
         assert other is value, f"{value!r} and {other!r} have one digest"
+
+
+def test_what_is_of_an_event_loop_counts_by_its_class_whatever_happens_to_it():
+    async def used(gate):
+        async with gate:
+            return await asyncio.gather(digested(gate), digested(gate))
+
+    async def digested(gate):
+        waiting = asyncio.ensure_future(gate.acquire())
+        await asyncio.sleep(0)
+        found = digest([gate, asyncio.get_running_loop()])
+        waiting.cancel()
+        return found
+
+    first, second = asyncio.run(used(asyncio.Semaphore(1)))
+    assert first == second == asyncio.run(digested(asyncio.Semaphore(3)))
+    assert digest(asyncio.Semaphore(1)) != digest(asyncio.Event())
+    assert digest(asyncio.IncompleteReadError(b"a", 2)) != digest(asyncio.IncompleteReadError(b"b", 2))
 
 
 LEAVES = st.one_of(

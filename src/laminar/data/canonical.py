@@ -40,7 +40,7 @@ def digest(value: Any, code: Code, named: Named | None = None) -> bytes:
 
     Equal are values that no code could tell apart but by identity. So 1, 1.0 and True differ, and so do 0.0 and -0.0,
     tuple and list, two orders of a dictionary, two names of a time zone. NaN is equal to a NaN of the same bits. What
-    stands twice in a value counts as two equal things.
+    stands twice in a value counts as two equal things. What is of :mod:`asyncio`, as a semaphore, counts by its class.
 
     Args:
         value: Anything.
@@ -187,6 +187,8 @@ class Digester:
     def _choose(self, kind: type) -> Callable[[Any], bytes]:
         if hasattr(kind, "__laminar_digest__"):
             return self._hooked
+        if str(kind.__module__).partition(".")[0] == "asyncio" and not issubclass(kind, BaseException):
+            return self._at_work
         if issubclass(kind, type):
             return self._coded
         if "enum" in sys.modules and issubclass(kind, sys.modules["enum"].Enum):
@@ -221,6 +223,10 @@ class Digester:
 
     def _hooked(self, value: Any) -> bytes:
         return self.node("hook", (self._named(type(value)), bytes(value.__laminar_digest__())))
+
+    def _at_work(self, value: Any) -> bytes:
+        """Take a semaphore, an event loop and their like by their class: the rest is what happens just then."""
+        return self.joined(self._named(type(value)), [])
 
     def _enum(self, value: Any) -> bytes:
         return self.node("enum", (self._named(type(value)), value.name, value.value))

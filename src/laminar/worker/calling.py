@@ -250,7 +250,7 @@ def task_factory(
 ) -> asyncio.Task[Any]:
     """Make an :class:`asyncio.Task` whose code has a path of its own, and bears the name of its attempt."""
     caller = current.get()
-    if caller is not None and getattr(coroutine, "cr_code", None) not in _calls:
+    if caller is not None and not caller.over and getattr(coroutine, "cr_code", None) not in _calls:
         path = caller.path_of(coroutine)
         context = contextvars.copy_context() if context is None else context
         context.run(_path.set, path)

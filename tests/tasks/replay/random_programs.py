@@ -15,7 +15,7 @@ Body = list[Step]
 LEAVES = ("leaf", "quick", "thread", "flaky")
 #: Those that a thread may call and wait for.
 BLOCKING = ("thread", "quick")
-WAYS = ("gather", "group", "wait", "created")
+WAYS = ("gather", "group", "wait", "created", "limited")
 LARGEST = 3
 
 
