@@ -106,6 +106,12 @@ SELECT name, idx, state, reason, attempts, started, ended, task, parent, label F
 WHERE space = ?1 AND run = ?2 AND task IS NOT NULL AND (task = ?3 OR ?3 IS NULL) AND (state = ?4 OR ?4 IS NULL)
 ORDER BY started IS NULL, started, name LIMIT ?5 OFFSET ?6
 """
+LIST_CALLS_AFTER = """
+SELECT name, idx, state, reason, attempts, started, ended, task, parent, label FROM actions
+WHERE space = ?1 AND run = ?2 AND task IS NOT NULL AND (task = ?3 OR ?3 IS NULL) AND (state = ?4 OR ?4 IS NULL)
+    AND (name, idx) > (?5, ?6)
+ORDER BY name, idx LIMIT ?7
+"""
 FIND_ACTIONS = """
 SELECT name, idx, state, reason, attempts, started, ended, task, parent, label FROM actions
 WHERE space = ?1 AND run = ?2 AND (substr(name, 1, length(?3)) = ?3 OR task = ?3)

@@ -98,6 +98,29 @@ class Reader:
         wanted = (space, run, task, state and state.value, limit if limit >= 0 else ALL, offset)
         return [action_row(row) for row in self.database.read(queries.LIST_CALLS, wanted)]
 
+    def calls_after(
+        self,
+        space: str,
+        run: str,
+        after: tuple[str, int],
+        limit: int,
+        *,
+        task: str | None = None,
+        state: State | None = None,
+    ) -> list[ActionRow]:
+        """List the task calls of a run that follow one in the order of names, which stays while the run goes on.
+
+        Args:
+            space: Where the run is.
+            run: The run.
+            after: Name and index of the one; ``("", 0)`` comes before all.
+            limit: How many at most.
+            task: Calls of this task.
+            state: In this state.
+        """
+        wanted = (space, run, task, state and state.value, *after, limit)
+        return [action_row(row) for row in self.database.read(queries.LIST_CALLS_AFTER, wanted)]
+
     def call_reasons(self, space: str, run: str, state: State) -> list[CallReasonRow]:
         """List why task calls are in a state, by task, the most common reason first."""
         return [CallReasonRow(*row) for row in self.database.read(queries.LIST_CALL_REASONS, (space, run, state.value))]

@@ -133,21 +133,25 @@ class ServerRuns:
         return counts
 
     def actions(self, run: str, limit: int | None = None, offset: int = 0, **query: str | None) -> Iterator[ActionView]:
-        """Give its actions, the first that started first, page by page; see :class:`laminar.wire.runs.ActionQuery`."""
-        left = limit
-        while left is None or left > 0:
-            most = PAGE if left is None else min(left, PAGE)
-            page: ActionPage = self.client.call(
-                "GET",
-                self.path(run, "/actions"),
-                query={**query, "limit": most, "offset": offset},
-                returns=ActionPage,
-            )
-            yield from page.items
-            if len(page.items) < most:
-                return
-            offset += most
-            left = None if left is None else left - most
+        """Give its actions, the first that started first; see :class:`laminar.wire.runs.ActionQuery`.
+
+        What does not fit on one page is asked for in the order of names: in that of starts, an action that starts
+        meanwhile moves from one page to another.
+        """
+        if limit is not None and limit <= PAGE:
+            return iter(self._actions(run, **query, limit=limit, offset=offset).items)
+        found: list[ActionView] = []
+        page = self._actions(run, **query, limit=PAGE, order="name")
+        found += page.items
+        while page.next is not None:
+            page = self._actions(run, **query, limit=PAGE, order="name", after=page.next)
+            found += page.items
+        found.sort(key=_began)
+        return itertools.islice(found, offset, None if limit is None else offset + limit)
+
+    def _actions(self, run: str, **query: str | int | None) -> ActionPage:
+        page: ActionPage = self.client.call("GET", self.path(run, "/actions"), query=query, returns=ActionPage)
+        return page
 
     def action(self, run: str, action: str) -> ActionView:
         """Describe the action of a name, or the only one of a task."""
@@ -220,3 +224,7 @@ def _fresh(piece: OutputPiece, known: dict[tuple[str, int, int, int], int]) -> O
     known[key] = end
     skipped = max(0, seen - piece.offset)
     return msgspec.structs.replace(piece, offset=piece.offset + skipped, data=piece.data[skipped:])
+
+
+def _began(view: ActionView) -> tuple[bool, float, str, int]:
+    return view.started is None, view.started or 0.0, view.name, view.index

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from typing import TypeVar
 
 import msgspec
 
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from laminar.ledger.rows import ActionRow, AttemptRow, CacheRow
     from laminar.server.engine import Engine
     from laminar.server.launchers.contract import Launcher
+
+
+Key = TypeVar("Key")
 
 
 class Ledgers(Reader):
@@ -184,28 +188,25 @@ def page(engine: Engine, space: str, query: RunQuery) -> RunPage:
         prefix=query.name,
         since=query.created_from,
         until=query.created_to,
-        before=_before(query.after),
+        before=None if query.after is None else _key(query.after, tuple[float, str]),
         limit=query.limit + 1,
     )
     if not rows:
         deployments.space(engine.catalog, *space.split("/"))
     shown = rows[: query.limit]
-    following = _after(shown[-1]) if len(rows) > query.limit else None
+    following = _next(shown[-1].created, shown[-1].run) if len(rows) > query.limit else None
     return RunPage(items=tuple(_view(row) for row in shown), next=following)
 
 
-def _after(row: SubmissionRow) -> str:
-    return base64.urlsafe_b64encode(json.dumps([row.created, row.run]).encode()).decode()
+def _next(*key: str | float) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
 
 
-def _before(after: str | None) -> tuple[float, str] | None:
-    if after is None:
-        return None
+def _key(after: str, kind: type[Key]) -> Key:
     try:
-        created, run = msgspec.json.decode(base64.urlsafe_b64decode(after.encode()), type=tuple[float, str])
+        return msgspec.json.decode(base64.urlsafe_b64decode(after.encode()), type=kind)
     except (ValueError, msgspec.MsgspecError):
         raise refusal(422, f"after={after[:80]!r} is nothing that a page has given as next.") from None
-    return created, run
 
 
 def stop(engine: Engine, space: str, run: str, reason: str) -> RunView:
@@ -249,14 +250,28 @@ def counts(engine: Engine, space: str, run: str) -> TaskCounts:
 
 
 def actions(engine: Engine, space: str, run: str, query: ActionQuery) -> ActionPage:
-    """List its actions, the first that started first."""
+    """List its actions."""
     _row(engine, space, run)
     if query.which is not None:
         found = Ledgers(engine, space).actions_of(space, run, query.which)[: query.limit]
         return ActionPage(items=tuple(_action(row) for row in found if row.task is not None))
     state = None if query.state is None else State(query.state)
+    if query.order == "name":
+        return _by_name(engine, space, run, query, state)
+    if query.after is not None:
+        raise refusal(422, "after= follows a page in the order of names: ask with order=name, or with offset=.")
     rows = Ledgers(engine, space).calls(space, run, query.limit, query.offset, task=query.task, state=state)
     return ActionPage(items=tuple(_action(row) for row in waiting.explained(engine, space, run, rows)))
+
+
+def _by_name(engine: Engine, space: str, run: str, query: ActionQuery, state: State | None) -> ActionPage:
+    if query.offset:
+        raise refusal(422, "offset= counts in the order of starts: with order=name, ask with after=.")
+    after = ("", 0) if query.after is None else _key(query.after, tuple[str, int])
+    rows = Ledgers(engine, space).calls_after(space, run, after, query.limit + 1, task=query.task, state=state)
+    shown = waiting.explained(engine, space, run, rows[: query.limit])
+    following = _next(shown[-1].name, shown[-1].index) if len(rows) > query.limit else None
+    return ActionPage(items=tuple(map(_action, shown)), next=following)
 
 
 def _action(row: ActionRow) -> ActionView:

@@ -301,6 +301,22 @@ class LedgerConformance:
         assert [row.index for row in page] == [25, 26, 27, 28, 29]
         assert len(ledger.actions("Flow", "run")) == 31
 
+    def test_calls_are_paged_in_the_order_of_names(self, ledger: Ledger, epoch: int) -> None:
+        """What starts or ends between two pages stays where it was."""
+        names = ["d", "a", "c", "b"]
+        for name in names:
+            ledger.call(ActionKey("Flow", "run", name), epoch, f"env.{name}", "a0", "", State.WAITING, None)
+        ledger.wait("Flow", "run", "A", [0], epoch, "no call")
+        ledger.flush()
+        first = ledger.calls_after("Flow", "run", ("", 0), 2)
+        ledger.settle(ActionKey("Flow", "run", "d"), epoch, State.SUCCEEDED, None, 1.0)
+        ledger.flush()
+        rest = ledger.calls_after("Flow", "run", (first[-1].name, first[-1].index), 5)
+        assert [row.name for row in (*first, *rest)] == sorted(names)
+        done = ledger.calls_after("Flow", "run", ("", 0), 5, state=State.SUCCEEDED)
+        assert [row.name for row in done] == ["d"]
+        assert [row.name for row in ledger.calls_after("Flow", "run", ("a", 0), 5, task="env.a")] == []
+
     # Requests and look-ups
 
     def test_a_request_is_found_by_the_holder_and_dropped_for_the_next(self, ledger: Ledger, epoch: int) -> None:

@@ -167,21 +167,32 @@ class ActionQuery(Plain, frozen=True, kw_only=True):
         which: Whose name begins so, or that are calls of this task; with it, only the limit counts besides.
         task: Calls of this task.
         state: In this state.
+        order: Either by ``started``, the first that started first, or by ``name``, which does not change while the run
+            goes on, so that its pages together have every action once.
         limit: How many at most.
-        offset: How many to pass over.
+        offset: How many to pass over, in the order in which they started.
+        after: Those that follow a page, in the order of their names: what it gave as ``next``.
     """
 
     which: Annotated[str, Meta(min_length=1, max_length=300)] | None = None
     task: EntityName | None = None
     state: Stated | None = None
+    order: Literal["started", "name"] = "started"
     limit: Limit = 200
     offset: Annotated[int, Meta(ge=0, le=10_000_000)] = 0
+    after: Annotated[str, Meta(max_length=300)] | None = None
 
 
 class ActionPage(Plain, frozen=True, kw_only=True):
-    """Actions of a run, in the order in which they started."""
+    """Actions of a run.
+
+    Attributes:
+        items: The actions.
+        next: What to ask the next page with, in the order of names; None after the last.
+    """
 
     items: tuple[ActionView, ...]
+    next: str | None = None
 
 
 class TaskCount(Plain, frozen=True, kw_only=True):
