@@ -88,10 +88,27 @@ def test_the_help_names_every_command_and_the_exit_codes(shell):
     assert "0 done; 1 a run failed or was stopped; 2 wrong use; 130 Ctrl-C" in out
 
 
+def test_the_program_is_also_a_module(shell):
+    assert shell.python("-m", "laminar", "--help").out == shell.laminar("--help").out
+
+
+def test_ctrl_c_while_commands_are_loaded_ends_without_a_traceback(shell):
+    code = (
+        "import os, signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'laminar.cli.running': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from laminar.__main__ import main\n"
+        "main()\n"
+    )
+    assert shell.python("-c", code) == (130, "", "")
+
+
 def test_help_loads_nothing_that_it_does_not_need(shell):
     code = (
         "import sys; sys.argv = ['laminar', '--help']\n"
-        "from laminar.cli.main import main\n"
+        "from laminar.__main__ import main\n"
         "try: main()\n"
         "finally: print(sorted(sys.modules), file=sys.stderr)\n"
     )

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 #: Name and value of a variable that only the scheduler has.
 OUTSIDE = ("PARITY_OUTSIDE", "of the scheduler")
-LAMINAR = (sys.executable, "-c", "from laminar.cli.main import main; main()")
+LAMINAR = (sys.executable, "-m", "laminar")
 SCHEDULER = "from laminar.testing.parity.lab import be_a_scheduler; be_a_scheduler()"
 
 
