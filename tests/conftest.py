@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import engines
+import laminar
 import moto_process
 import postgres as postgres_cluster
 import served
@@ -142,6 +144,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """Spread tests as ``spreading`` says, in the order in which they were collected."""
     config.option.loadscopereorder = False
     return spreading.Spread(config, log)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile laminar once: most tests start processes, and those write no bytecode."""
+    if not hasattr(session.config, "workerinput"):
+        compileall.compile_dir(laminar.__path__[0], quiet=2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PROGRAM = str(Path(sys.executable).parent / "laminar")
+WARM_PROGRAM = str(Path(__file__).with_name("warm_program.py"))
+#: Seconds that a command may take.
+LONGEST = 60
 
 #: Three layers with a foreach; ``wait_for`` lets a test hold it at a named place, and ``fail`` lets it fail there.
 HELLO = """
@@ -80,6 +88,57 @@ class Answer(NamedTuple):
         return json.loads(self.out)
 
 
+class Warm:
+    """The installed program without the start of Python, which takes longer than most commands; one run at a time."""
+
+    _idle: ClassVar[dict[frozenset[tuple[str, str]], list[Warm]]] = {}
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._requests, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, WARM_PROGRAM, PROGRAM, str(theirs.fileno())],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,  # Python remembers of what kind these are
+                stderr=subprocess.PIPE,
+                pass_fds=[theirs.fileno()],
+            )
+        self._answers = self._requests.makefile()
+        atexit.register(self._end)
+
+    @classmethod
+    def run(cls, arguments: list[str], folder: Path, environment: dict[str, str]) -> Answer:
+        """Run the program to its end, in a process of its own, as ``subprocess.run`` does."""
+        at_start = ("PYTHON", "LC_", "LANG", "TZ")  # what Python reads when it starts
+        idle = cls._idle.setdefault(frozenset(each for each in environment.items() if each[0].startswith(at_start)), [])
+        warm = idle.pop() if idle else cls(environment)
+        answer = warm._run(arguments, folder, environment)
+        idle.append(warm)
+        return answer
+
+    def _run(self, arguments: list[str], folder: Path, environment: dict[str, str]) -> Answer:
+        (out, to_out), (err, to_err), nothing = os.pipe(), os.pipe(), os.open(os.devnull, os.O_RDONLY)
+        socket.send_fds(self._requests, [b"+"], [nothing, to_out, to_err])
+        for each in (nothing, to_out, to_err):
+            os.close(each)
+        self._requests.sendall(json.dumps([arguments, str(folder), environment]).encode() + b"\n")
+        late = threading.Timer(LONGEST, os.kill, [int(self._answers.readline()), signal.SIGKILL])
+        late.start()
+        with open(out) as said, open(err) as told, ThreadPoolExecutor(1) as beside:
+            telling = beside.submit(told.read)
+            answer = said.read(), telling.result()
+        code = int(self._answers.readline())
+        late.cancel()
+        assert not late.finished.is_set() or code != -signal.SIGKILL, f"{arguments} took longer than {LONGEST} seconds"
+        return Answer(code, *answer)
+
+    def _end(self) -> None:
+        self._answers.close()
+        self._requests.close()
+        self._process.communicate()
+
+
 class Shell:
     """A folder, and commands in it."""
 
@@ -98,6 +157,10 @@ class Shell:
 
     def laminar(self, *arguments: str, program: str = PROGRAM, **environment: str) -> Answer:
         """Run a command to its end."""
+        if program == PROGRAM:
+            answer = Warm.run(list(arguments), self.folder, self._environment(environment))
+            assert "src/laminar/" not in answer.err, f"a traceback of laminar's own:\n{answer.err}"
+            return answer
         done = subprocess.run(
             [program, *arguments],
             cwd=self.folder,
@@ -105,11 +168,9 @@ class Shell:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=LONGEST,
             check=False,
         )
-        ours = program == PROGRAM and "src/laminar/" in done.stderr
-        assert not ours, f"a traceback of laminar's own:\n{done.stderr}"
         return Answer(done.returncode, done.stdout, done.stderr)
 
     def python(self, *arguments: str, **environment: str) -> Answer:
