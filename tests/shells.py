@@ -139,6 +139,11 @@ class Warm:
         self._process.communicate()
 
 
+def _without_traceback(answer: Answer) -> Answer:
+    assert "src/laminar/" not in answer.err, f"a traceback of laminar's own:\n{answer.err}"
+    return answer
+
+
 class Shell:
     """A folder, and commands in it."""
 
@@ -155,16 +160,22 @@ class Shell:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(textwrap.dedent(text))
 
-    def laminar(self, *arguments: str, program: str = PROGRAM, **environment: str) -> Answer:
-        """Run a command to its end."""
-        if program == PROGRAM:
-            answer = Warm.run(list(arguments), self.folder, self._environment(environment))
-            assert "src/laminar/" not in answer.err, f"a traceback of laminar's own:\n{answer.err}"
-            return answer
+    def laminar(self, *arguments: str, program: str = "", **environment: str) -> Answer:
+        """Run a command to its end; another program is started as programs are."""
+        settings = self._environment(environment)
+        if program:
+            return self._run(program, arguments, settings)
+        return _without_traceback(Warm.run(list(arguments), self.folder, settings))
+
+    def installed(self, *arguments: str, **environment: str) -> Answer:
+        """Run a command to its end as users do: Python is started for it."""
+        return _without_traceback(self._run(PROGRAM, arguments, self._environment(environment)))
+
+    def _run(self, program: str, arguments: tuple[str, ...], environment: dict[str, str]) -> Answer:
         done = subprocess.run(
             [program, *arguments],
             cwd=self.folder,
-            env=self._environment(environment),
+            env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

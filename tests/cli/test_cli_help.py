@@ -73,7 +73,7 @@ def test_each_command_explains_itself(shell, command):
     assert answer.out.splitlines()[0] == f"Usage: {USAGE[command]}"
     for option in [*OPTIONS.get(command, []), "-q, --quiet", "--version", "-h, --help"]:
         assert f"\n  {option}" in answer.out
-    assert shell.laminar(*command.split(), "-h") == answer
+    assert shell.installed(*command.split(), "-h") == answer
 
 
 @pytest.mark.parametrize("command", USAGE)

@@ -143,10 +143,11 @@ def test_wherever_one_looks_from_the_same_moments_are_due(drawn: tuple[Cron | Fi
 @pytest.mark.chaos
 @pytest.mark.parametrize("zone", ZONES)
 def test_years_of_schedules_agree_with_a_walk_through_all_their_minutes(zone: str) -> None:
-    """A year of each zone; at full count ten."""
+    """A year of each zone and every second cron; at full count ten, and every one."""
     first, last = (DECADE[0], DECADE[-1]) if FULL else (ZONES[zone], ZONES[zone])
+    part = slice(None) if FULL else slice(list(ZONES).index(zone) % 2, None, 2)
     differences = []
-    for cron in CRONS:
+    for cron in CRONS[part]:
         found = firings(Cron(cron, timezone=zone), seconds(first) - 1, seconds(last + 1) - 1)
         expected = due_times(cron, zone, first, last).tolist()
         wrong = sorted({*found} ^ {*expected})

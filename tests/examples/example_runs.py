@@ -20,7 +20,9 @@ def command(example: str, *arguments: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith("LAMINAR_")}
+    """Give what examples find; threads of linear algebra would only wait for each other, as small as all is here."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LAMINAR_")}
+    return {**kept, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
 def run(folder: Path, example: str, *arguments: str, expected: int = 0) -> subprocess.CompletedProcess[str]:
