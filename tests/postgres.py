@@ -48,6 +48,7 @@ class Cluster:
         self._folder = folder
         self._data = folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
+        self._connection: psycopg.Connection[Any] | None = None
 
     def make(self) -> None:
         """Make the files."""
@@ -89,6 +90,9 @@ class Cluster:
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End it: SIGINT disconnects all (fast), SIGQUIT is a crash (immediate). Returns once it has ended."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
         if self._process is not None:
             self._process.send_signal(how)
             self._process.wait()
@@ -97,22 +101,27 @@ class Cluster:
     def _command(self, name: str, *arguments: str) -> list[str | Path]:
         return [self._binaries / name, "-h", str(self._folder), "-U", USER, *arguments]
 
-    def database(self) -> str:
-        """Make an empty database, and give its URL."""
+    def database(self, like: str = "") -> str:
+        """Make a database, empty or like another that nobody uses, whose URL is given; give its URL."""
         name = f"test_{uuid.uuid4().hex[:12]}"
-        self._say(f"CREATE DATABASE {name} TEMPLATE template0")
+        self._say(f"CREATE DATABASE {name} TEMPLATE {_name(like) if like else 'template0'}")
         return self._url(name)
 
     def drop(self, url: str) -> None:
         """Disconnect who is left in a database and remove it: whoever comes again is turned away, by its name too."""
-        self._say(f"DROP DATABASE {conninfo_to_dict(url)['dbname']} WITH (FORCE)")
+        self._say(f"DROP DATABASE {_name(url)} WITH (FORCE)")
 
     def _say(self, statement: str) -> None:
-        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
-            connection.execute(statement.encode())
+        if self._connection is None:
+            self._connection = psycopg.connect(self._url("postgres"), autocommit=True)
+        self._connection.execute(statement.encode())
 
     def _url(self, name: str) -> str:
         return f"postgresql://{USER}@/{name}?host={self._folder}"
+
+
+def _name(url: str) -> str:
+    return str(conninfo_to_dict(url)["dbname"])
 
 
 def _end_with_parent() -> None:

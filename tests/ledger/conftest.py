@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from laminar.ledger.database import Database
 from laminar.ledger.opening import open_database
+from postgres import Cluster
 
 KINDS = ("memory", "sqlite", "postgres")
 
@@ -21,9 +22,25 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path}/server.db"
 
 
-@pytest.fixture
-def database(url: str) -> Iterator[Database]:
-    """An empty database of each kind in turn."""
+@pytest.fixture(scope="session")
+def tables(cluster: Cluster, needs: Callable[[object, str], None]) -> str:
+    """URL of a database with all tables, which others are made like: to make them takes longer than most tests."""
+    needs(cluster, "PostgreSQL: see .ci/packages")
+    url = cluster.database()
+    open_database(url).close()
+    return url
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """A database of each kind in turn, with all tables and nothing in them."""
+    if request.param == "postgres":
+        tables, cluster = (request.getfixturevalue(name) for name in ("tables", "cluster"))
+        url = cluster.database(like=tables)
+    else:
+        url = "sqlite://" if request.param == "memory" else f"sqlite:///{tmp_path}/server.db"
     database = open_database(url)
     yield database
     database.close()
+    if request.param == "postgres":
+        cluster.drop(url)

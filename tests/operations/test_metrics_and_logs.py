@@ -6,6 +6,7 @@ import os
 import urllib.request
 
 import psutil
+import pytest
 from operated import Operated, holds
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -46,6 +47,7 @@ def test_runs_are_counted_as_they_wait_go_on_and_end(operated: Operated) -> None
     assert after["laminar_workers_lost_total"] == 0
 
 
+@pytest.mark.parametrize("operated", ["sqlite"], indirect=True)
 def test_what_happens_to_a_run_is_logged_once_and_requests_of_workers_are_not(operated: Operated) -> None:
     server = operated
     server.submit("kept.steps", "logged", n=2)
@@ -62,6 +64,7 @@ def test_what_happens_to_a_run_is_logged_once_and_requests_of_workers_are_not(op
     assert [path for path in asked if path.startswith(("/api/v1/agent", "/api/v1/attempt", "/api/v1/store"))] == []
 
 
+@pytest.mark.parametrize("operated", ["sqlite"], indirect=True)
 def test_a_worker_that_is_killed_is_counted_and_logged(operated: Operated) -> None:
     server = operated
     server.submit("kept.steps", "hurt", n=1)
@@ -79,6 +82,7 @@ def test_a_worker_that_is_killed_is_counted_and_logged(operated: Operated) -> No
     assert counted(server)["laminar_workers_lost_total"] == 1
 
 
+@pytest.mark.parametrize("operated", ["sqlite"], indirect=True)
 def test_a_run_of_a_server_that_was_killed_is_logged_as_a_recovery(operated: Operated) -> None:
     server = operated
     server.submit("kept.steps", "taken-up", n=1)

@@ -160,6 +160,7 @@ def test_the_newest_runs_of_each_task_stay_however_old_they_are(operated: Operat
     assert server.value("run-2") == "2 " * 5000
 
 
+@pytest.mark.parametrize("operated", ["sqlite"], indirect=True)
 def test_a_file_that_only_the_inputs_of_a_run_name_is_kept(operated: Operated) -> None:
     server = operated
     script = """
@@ -187,6 +188,7 @@ print(run.result())
     assert server.content() == before
 
 
+@pytest.mark.parametrize("operated", ["sqlite"], indirect=True)
 def test_a_store_of_which_the_database_knows_nothing_is_left_alone(operated: Operated, tmp_path: Path) -> None:
     server = operated
     server.submit("kept.large", "one", seed=1)
@@ -201,6 +203,7 @@ def test_a_store_of_which_the_database_knows_nothing_is_left_alone(operated: Ope
     assert server.content() == before
 
 
+@pytest.mark.parametrize("operated", ["postgres"], indirect=True)
 def test_the_command_tells_what_would_go_and_changes_nothing(operated: Operated) -> None:
     server = operated
     plant(server, 3, days=2)

@@ -14,8 +14,6 @@ MODULE = '''
 import asyncio
 import pathlib
 
-import pandas as pd
-
 import laminar
 from laminar import Dir, File, Flow, Layer, Parameters
 from laminar.configurations.layers import ForEach, Parameter
@@ -48,16 +46,6 @@ def several() -> tuple[int, str]:
 @env.task
 def large(n: int) -> list[int]:
     return list(range(n))
-
-
-@env.task
-def table(n: int) -> pd.DataFrame:
-    return pd.DataFrame({"x": range(n)})
-
-
-@env.task
-def column(rows: pd.DataFrame) -> int:
-    return int(rows.x.sum())
 
 
 @env.task
@@ -109,12 +97,6 @@ def fails_once(path: str) -> int:
 
 
 @env.task
-def calls_by_name(version: str) -> int:
-    column = laminar.remote.Task.get("distant.column", auto_version=version)
-    return column(rows=pd.DataFrame({"x": [1, 2, 3]}))
-
-
-@env.task
 async def awaits_by_name() -> list[int]:
     square = laminar.remote.Task.get("distant.square", auto_version="current")
     return await asyncio.gather(*(square(n=n) for n in range(3)))
@@ -162,15 +144,53 @@ class Third(Layer):
         self.sum = sum(second.product)
 '''
 
+#: Apart from the others: to import pandas takes longer than any other task does.
+FRAMES = """
+import pandas as pd
+
+import laminar
+
+env = laminar.TaskEnvironment("frames")
+
+
+@env.task
+def table(n: int) -> pd.DataFrame:
+    return pd.DataFrame({"x": range(n)})
+
+
+@env.task
+def column(rows: pd.DataFrame) -> int:
+    return int(rows.x.sum())
+
+
+@env.task
+def calls_by_name(version: str) -> int:
+    column = laminar.remote.Task.get("frames.column", auto_version=version)
+    return column(rows=pd.DataFrame({"x": [1, 2, 3]}))
+"""
+
 
 @pytest.fixture(scope="session")
-def distant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
-    """The module of a user, which is imported here and deployed from here."""
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The project of a user, from which modules are imported."""
     folder = tmp_path_factory.mktemp("project")
     (folder / "distant_code.py").write_text(MODULE.replace("\\\\n", "\\n"))
+    (folder / "distant_frames.py").write_text(FRAMES)
     sys.path.insert(0, str(folder))
-    yield importlib.import_module("distant_code")
+    yield
     sys.path.remove(str(folder))
+
+
+@pytest.fixture(scope="session")
+def distant(project: None) -> ModuleType:
+    """The module of a user, which is imported here and deployed from here."""
+    return importlib.import_module("distant_code")
+
+
+@pytest.fixture(scope="session")
+def frames(project: None) -> ModuleType:
+    """Another one, whose tasks take and give frames."""
+    return importlib.import_module("distant_frames")
 
 
 @pytest.fixture(autouse=True)

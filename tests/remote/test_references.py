@@ -70,10 +70,12 @@ def test_missing_inputs_are_named(deployed):
         laminar.run(task("square"))
 
 
-def test_values_that_json_cannot_say_are_packed(deployed):
+def test_values_that_json_cannot_say_are_packed(frames):
     import pandas as pd
 
-    assert laminar.run(task("column"), rows=pd.DataFrame({"x": range(3_000)})).result() == 4_498_500
+    laminar.deploy(frames.env)
+    column = laminar.remote.Task.get("frames.column", auto_version="latest")
+    assert laminar.run(column, rows=pd.DataFrame({"x": range(3_000)})).result() == 4_498_500
 
 
 def test_settings_are_overridden(deployed):
@@ -81,10 +83,10 @@ def test_settings_are_overridden(deployed):
 
 
 @pytest.mark.parametrize("version", ["latest", "current"])
-def test_a_task_calls_another_by_its_name(deployed, version):
-    run = laminar.run(deployed.calls_by_name, version=version)
+def test_a_task_calls_another_by_its_name(frames, version):
+    run = laminar.run(frames.calls_by_name, version=version)
     assert run.result() == 6
-    assert [action.task for action in run.actions()] == ["distant.calls_by_name", "distant.column"]
+    assert [action.task for action in run.actions()] == ["frames.calls_by_name", "frames.column"]
 
 
 def test_calls_by_name_are_awaited(deployed):

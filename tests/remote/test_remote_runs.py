@@ -70,12 +70,12 @@ def test_a_tuple_is_several_outputs(distant):
     assert laminar.run(distant.several).outputs() == (1, "two")
 
 
-def test_large_values_travel_both_ways(distant):
+def test_large_values_travel_both_ways(distant, frames):
     assert laminar.run(distant.large, n=50_000).result() == list(range(50_000))
 
-    rows = laminar.run(distant.table, n=5_000).result()
+    rows = laminar.run(frames.table, n=5_000).result()
     assert rows.shape == (5_000, 1)
-    run = laminar.run(distant.column, rows=rows)
+    run = laminar.run(frames.column, rows=rows)
     assert run.result() == 12_497_500
     assert run.inputs()["rows"].equals(rows)
 
