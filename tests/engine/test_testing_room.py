@@ -263,8 +263,9 @@ def test_tests_that_do_not_apply_to_an_executor_are_not_there(tmp_path: Path) ->
     """
     (tmp_path / "test_one.py").write_text(textwrap.dedent(suites.format(isolated=False)))
     (tmp_path / "test_two.py").write_text(textwrap.dedent(suites.format(isolated=True)))
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only"]
-    done = subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=True)
+    command = [sys.executable, "-m", "pytest", "-q", *PLUGINS, "--collect-only"]
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=alone, stdout=subprocess.PIPE, text=True, check=True)
     crash = "test_a_signal_that_ends_an_attempt_is_"
     assert f"test_two.py::TestContract::{crash}told[KILL]" in done.stdout
     assert f"test_two.py::TestParity::{crash}named[by_kill-9]" in done.stdout
