@@ -13,8 +13,8 @@ def deployed(distant, server_address, tmp_path_factory):
     """The module, deployed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAMINAR_SERVER_ENDPOINT", server_address)
-        made = laminar.deploy(distant.env, distant.Distant)
-    distant.version = made[0].version
+        laminar.deploy(distant.Distant)
+        distant.version = laminar.deploy(distant.env)[0].version  # as a run of one of its tasks deploys it
     return distant
 
 
