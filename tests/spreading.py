@@ -11,6 +11,8 @@ from xdist.scheduler import LoadScopeScheduling
 TESTS = Path(__file__).parent
 #: Folders whose tests take longest, in this order; all others follow, so that no worker is long alone at the end.
 LONGEST = ("docker", "chaos", "images", "examples", "operations", "typing", "docs", "executors", "server", "tasks")
+#: The tests of each of their classes share sessions and runs.
+SUITES = ("tests/executors/test_parity.py::Test", "tests/executors/test_executor_suite.py::Test")
 #: They build laminar's own image: the engine keeps what the first of them has made.
 OWN_IMAGE = ("docker/test_deployment.py", "docker/test_team.py", "images/test_own_image.py")
 
@@ -23,7 +25,7 @@ class Spread(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         test = nodeid.partition("[")[0]
-        if "/test_parity.py::Test" in test:
+        if test.startswith(SUITES):
             return test.rpartition("::")[0]
         file = test.partition("::")[0]
         if file.endswith(OWN_IMAGE):

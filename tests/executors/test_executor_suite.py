@@ -38,7 +38,7 @@ class TestContainer(ExecutorConformance):
 
     @pytest.fixture
     def executor(self, docker_host: str) -> executors.Docker:
-        return executors.Docker(concurrency=3, copy_style="none")
+        return executors.Docker(concurrency=3, network="host", copy_style="none")
 
 
 @pytest.mark.timeout(240)
@@ -47,4 +47,6 @@ class TestWarmContainer(ExecutorConformance):
 
     @pytest.fixture
     def executor(self, docker_host: str) -> executors.Docker:
-        return executors.Docker(concurrency=3, copy_style="none", reuse=ReusePolicy(concurrency=3, idle_ttl=2))
+        return executors.Docker(
+            concurrency=3, network="host", copy_style="none", reuse=ReusePolicy(concurrency=3, idle_ttl=2)
+        )

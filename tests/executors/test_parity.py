@@ -41,7 +41,7 @@ class TestColdContainer(ExecutorParity):
 
     @pytest.fixture
     def executor(self, docker_host: str) -> executors.Docker:
-        return executors.Docker(concurrency=2)
+        return executors.Docker(concurrency=2, network="host")
 
 
 class TestWarmContainer(ExecutorParity):
@@ -51,7 +51,7 @@ class TestWarmContainer(ExecutorParity):
 
     @pytest.fixture
     def executor(self, docker_host: str) -> executors.Docker:
-        return executors.Docker(concurrency=2, reuse=ReusePolicy(replicas=(1, 2), idle_ttl=10))
+        return executors.Docker(concurrency=2, network="host", reuse=ReusePolicy(replicas=(1, 2), idle_ttl=10))
 
 
 SUITES: dict[str, type[ExecutorParity]] = {

@@ -28,8 +28,8 @@ WHERE: dict[str, Callable[[], Any]] = {
     "threads": Thread,
     "fork": lambda: Process(concurrency=4),
     "spawn": lambda: Process(method="spawn", concurrency=4),
-    "cold": lambda: Docker(concurrency=4),
-    "warm": lambda: Docker(concurrency=4, reuse=laminar.ReusePolicy(replicas=(1, 2), idle_ttl=10)),
+    "cold": lambda: Docker(concurrency=4, network="host"),
+    "warm": lambda: Docker(concurrency=4, network="host", reuse=laminar.ReusePolicy(replicas=(1, 2), idle_ttl=10)),
 }
 BEHAVIOURS: dict[str, Callable[[], Coroutine[Any, Any, Any]]] = {}
 #: Longer than any test waits.

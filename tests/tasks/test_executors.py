@@ -108,5 +108,5 @@ def test_tasks_behave_the_same_in_containers(
     where: str, name: str, shell: Shell, engine_named: Callable[[str], engines.Engine]
 ) -> None:
     engine = engine_named(name)
-    variables = {**engine.variables, "IMAGE_NAME": f"{engine.prefix}-{where}"}
+    variables = {**engine.variables, "IMAGE_NAME": f"{engine.prefix}-behaviours"}
     assert gives(shell, where, **variables) == EXPECTED | IMAGES

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import signal
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 from laminar.data.serde.failures import describe
 from laminar.model.action import Entry, EntryRef, Manifest, Output, Ref
 from laminar.settings import current
+from laminar.testing import hidden
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -162,12 +162,10 @@ def found_a_family(folder: str, names: list[str], then: str) -> None:
             without variables) or ``deaf`` (takes no hint to end).
         then: ``wait`` to be stopped, or ``return``, ``leave`` or ``die``.
     """
-    path = {"PYTHONPATH": os.pathsep.join(sys.path)}
     for name in names:
-        deed = "orphan" if name == "orphan" else "hide"
         subprocess.Popen(  # noqa: S603 - this interpreter
-            [sys.executable, "-c", f"from laminar.testing.deeds import {deed}; {deed}({folder!r}, {name!r})"],
-            env=path if name == "bare" else {**os.environ, **path},
+            [sys.executable, "-I", "-S", hidden.__file__, folder, name],
+            env={} if name == "bare" else None,
             start_new_session=name in ("session", "bare"),
         )
     while len(os.listdir(folder)) < len(names):
@@ -178,28 +176,6 @@ def found_a_family(folder: str, names: list[str], then: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     while then == "wait":
         time.sleep(0.002)
-
-
-def hide(folder: str, name: str) -> NoReturn:
-    """Be a process that ends only if somebody ends it."""
-    if name == "deaf":
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)
-    private = os.path.join(os.path.dirname(folder), f"{name}.part")
-    with open(private, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        os.rename(private, os.path.join(folder, name))
-        while True:
-            time.sleep(60)
-
-
-def orphan(folder: str, name: str) -> None:
-    """Leave a process behind whose parent is gone, in a session of its own."""
-    if os.fork() == 0:
-        os.setsid()
-        if os.fork() == 0:
-            hide(folder, name)
-        os._exit(0)
 
 
 def _touch(folder: str) -> None:

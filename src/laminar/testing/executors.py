@@ -7,6 +7,7 @@ import os
 import queue
 import signal
 import sys
+import tempfile
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -46,6 +47,7 @@ class Bench:
         self.folder = folder
         self.run = new_run_id()
         self.events: list[Event] = []
+        self._started: list[AttemptKey] = []
         self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._capture: Any = nullcontext() if executor.leaves_process else Capture()
         (folder / "private").mkdir()
@@ -84,9 +86,9 @@ class Bench:
         if not self._entered:
             self._capture.__enter__()  # not in a fixture: pytest changes the streams between it and the test
             self._entered = True
-        number = len(list(self.folder.glob("*.order"))) + 1
-        (self.folder / f"{number}.order").touch()
+        number = len(self._started) + 1
         key = AttemptKey(ActionKey("Suite", self.run, "Deed", number), 1, 1)
+        self._started.append(key)
         log, manifest = str(self.folder / f"{number}.log"), str(self.folder / "private" / f"{number}.manifest")
         self.session.start(Request(key, deed, env or {}, Resources(), log, manifest))
         return key
@@ -114,9 +116,13 @@ class Bench:
 
     def place(self, name: str) -> Path:
         """Make a folder where attempts leave signs."""
-        path = self.folder / name
-        path.mkdir()
-        return path
+        return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
+
+    def clear(self) -> None:
+        """End what a test has left, so that the next has all of the session."""
+        for key in [key for key in self._started if not self.ends(key)]:
+            self.session.stop(key, 0.0)
+            self.end(key)
 
 
 def until(what: str, condition: Any) -> None:
@@ -145,6 +151,16 @@ def alive(folder: Path) -> dict[str, bool]:
     return found
 
 
+#: The session that tests of a class share.
+BENCH = pytest.StashKey[Bench]()
+
+
+def _close(suite: pytest.Class) -> None:
+    bench = suite.stash[BENCH]
+    del suite.stash[BENCH]
+    bench.session.close()
+
+
 class ExecutorConformance(Applicable):
     """Subclass it and give the fixture ``executor``: one that runs at least two attempts at a time.
 
@@ -167,10 +183,24 @@ class ExecutorConformance(Applicable):
         raise NotImplementedError("Give the fixture 'executor'.")
 
     @pytest.fixture
-    def bench(self, executor: Executor, tmp_path: Path) -> Iterator[Bench]:
-        """Give an open session of it."""
-        with Bench(executor, tmp_path) as bench:
-            yield bench
+    def bench(
+        self,
+        executor: Executor,
+        request: pytest.FixtureRequest,
+        tmp_path: Path,
+        tmp_path_factory: pytest.TempPathFactory,
+    ) -> Iterator[Bench]:
+        """Give an open session of it; where attempts leave the process, all tests of the class share one."""
+        if not executor.leaves_process:
+            with Bench(executor, tmp_path) as bench:
+                yield bench
+            return
+        suite = request.node.getparent(pytest.Class)
+        if BENCH not in suite.stash:
+            suite.stash[BENCH] = Bench(executor, tmp_path_factory.mktemp("bench"))
+            suite.addfinalizer(lambda: _close(suite))
+        yield suite.stash[BENCH]
+        suite.stash[BENCH].clear()
 
     # How attempts end
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -93,9 +94,19 @@ CASES: list[tuple[str, dict[str, str], set[str]]] = [
 ]  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder in which the program has run as it was at first."""
+    folder = tmp_path_factory.mktemp("begun")
+    run(folder, TASKS, BODY)
+    return folder
+
+
 @pytest.mark.parametrize(("changes", "kept"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_calls_keep_their_own_values_or_are_fresh(tmp_path: Path, changes: dict[str, str], kept: set[str]) -> None:
-    run(tmp_path, TASKS, BODY)
+def test_calls_keep_their_own_values_or_are_fresh(
+    begun: Path, tmp_path: Path, changes: dict[str, str], kept: set[str]
+) -> None:
+    shutil.copytree(begun, tmp_path, dirs_exist_ok=True)
     (tmp_path / "go on").touch()
     run(tmp_path, *[changed(text, changes) for text in (TASKS, BODY)])
     first, second = (json.loads((tmp_path / name).read_text()) for name in ("first", "second"))

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from engines import Engine
+from laminar.client.http import Client
+from laminar.runs.catalog import add_project
 
 PROGRAM = str(Path(sys.executable).parent / "laminar")
 
@@ -54,11 +56,6 @@ class Backend:
 
     def project(self, name: str) -> dict[str, str]:
         """Make a project, and give the variables that lead there."""
-        variables = {**self._variables, "LAMINAR_SERVER_ENDPOINT": self._endpoint}
-        subprocess.run(
-            [PROGRAM, "create", "project", name],
-            env={**os.environ, **variables},
-            check=True,
-            timeout=60,
-        )
-        return {**variables, "LAMINAR_TASK_PROJECT": name}
+        with Client(self._endpoint) as client:
+            add_project(client, name, "")
+        return {**self._variables, "LAMINAR_SERVER_ENDPOINT": self._endpoint, "LAMINAR_TASK_PROJECT": name}

@@ -42,7 +42,7 @@ class Results(Subject):
         assert values.fact(flow.Make, "function")(1) == 3
 
     def test_a_large_value_arrives_whole(self, values: Run) -> None:
-        """64 MiB of it, in another attempt and at the caller."""
+        """24 MiB of it, in another attempt and at the caller."""
         digest = hashlib.sha256(large()).hexdigest()
         assert (values.fact(flow.Weigh, "size"), values.fact(flow.Weigh, "digest")) == (LARGE, digest)
         assert hashlib.sha256(values.fact(flow.Make, "large")).hexdigest() == digest

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 #: Bytes of the artifact that is larger than any buffer.
-LARGE = 64 * 2**20
+LARGE = 24 * 2**20
 
 
 class Colour(enum.Enum):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 #: Seconds after which what is waited for counts as never coming.
 PATIENCE = 60.0
-GLANCE = 0.002
+GLANCE = 0.01
 
 
 def until(what: str, condition: Callable[[], object]) -> None:
