@@ -37,7 +37,8 @@ LONG = 600.0
 
 image = laminar.Image.from_debian_base(name=os.environ.get("IMAGE_NAME"))
 env = laminar.TaskEnvironment("place", image=image, env_vars={"LEVEL": "environment", "SHARED": "environment"})
-other = laminar.TaskEnvironment("elsewhere", image=image.with_env_vars({"IMAGE": "another"}))
+another = image if "ONE_IMAGE" in os.environ else image.with_env_vars({"IMAGE": "another"})
+other = laminar.TaskEnvironment("elsewhere", image=another)
 
 
 def behaviour(function: Callable[[], Coroutine[Any, Any, Any]]) -> Callable[[], Coroutine[Any, Any, Any]]:

@@ -109,4 +109,7 @@ def test_tasks_behave_the_same_in_containers(
 ) -> None:
     engine = engine_named(name)
     variables = {**engine.variables, "IMAGE_NAME": f"{engine.prefix}-behaviours"}
-    assert gives(shell, where, **variables) == EXPECTED | IMAGES
+    if name == "docker":
+        assert gives(shell, where, **variables) == EXPECTED | IMAGES
+    else:  # a second image takes long to build
+        assert gives(shell, where, ONE_IMAGE="1", **variables) == EXPECTED

@@ -20,9 +20,30 @@ from laminar.testing.parity.samples import PlainError
 from laminar.testing.parity.subject import Subject
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
+    from laminar import Execution
     from laminar.executors.contract import Executor
+
+
+class Aborted(Run):
+    """A run that was aborted while a layer was held.
+
+    Attributes:
+        said: What ``laminar logs`` showed of that layer before.
+        status: State of the run afterwards, before anything else was done with it.
+        finished: Whether each of its layers had finished then.
+        states: How the attempts of the layer had ended.
+    """
+
+    def __init__(self, lab: Lab, execution: Execution, said: str) -> None:
+        """Look at it."""
+        super().__init__(lab, execution)
+        self.said = said
+        self.status = execution.status
+        self.finished = {layer.__name__: execution.layer(layer).state.finished for layer in (First, Held)}
+        self.states = [str(row.state) for row in self.attempts(Held)]
 
 
 class Endings(Subject):
@@ -30,34 +51,45 @@ class Endings(Subject):
 
     _plain: ClassVar[dict[str, Any]] = {"deaf": False, "tidy": False, "children": False}
 
-    def _abort(self, lab: Lab, grace: float, **parameters: bool) -> Run:
-        """Begin a run, and abort it once it is held."""
+    @pytest.fixture
+    def aborted(self, lab: Lab) -> Aborted:
+        """Give a run that was aborted once it was held."""
+
+        def look(run: str) -> str:
+            return lab.until_shown("is held", "logs", run, "Held/0")
+
+        return self._shared("aborted", lambda: self._abort(lab, 5.0, look))
+
+    def _abort(self, lab: Lab, grace: float, look: Callable[[str], str] = lambda _: "", **parameters: bool) -> Aborted:
+        """Begin a run, and abort it once it is held, and was looked at."""
         flow, run = lab.flow(HeldFlow, grace=grace), new_run_id()
         live = Live(lab, flow, execution=run, **{**self._plain, **parameters})
         live.wait_for("held")
+        said = look(run)
         done = lab.laminar("abort", run, "--reason", "not needed")
         assert done.stderr == f"laminar: Run {run} of HeldFlow is aborted.\n"
         error = live.end()
         assert type(error) is RunAbortedError
         assert "aborted: not needed" in str(error)
-        return Run(lab, flow.execution)
+        return Aborted(lab, flow.execution, said)
 
-    def test_an_aborted_run_is_cancelled_and_nothing_of_it_lives(self, lab: Lab) -> None:
+    def test_what_a_layer_prints_can_be_read_while_it_runs(self, aborted: Aborted) -> None:
+        """By ``laminar logs``."""
+        assert aborted.said == "is held\n"
+
+    def test_an_aborted_run_is_cancelled_and_nothing_of_it_lives(self, aborted: Aborted) -> None:
         """What had finished is kept."""
-        run = self._abort(lab, 5.0)
-        lab.let_go("held")
-        assert run.execution.status == "CANCELLED"
-        assert run.execution.layer(First).state.finished
-        assert not run.execution.layer(Held).state.finished
-        assert [str(row.state) for row in run.attempts(Held)] == ["CANCELLED"]
+        aborted.lab.let_go("held")
+        assert aborted.status == "CANCELLED"
+        assert aborted.finished == {"First": True, "Held": False}
+        assert aborted.states == ["CANCELLED"]
 
-    def test_an_aborted_run_can_be_resumed(self, lab: Lab) -> None:
+    def test_an_aborted_run_can_be_resumed(self, aborted: Aborted) -> None:
         """What had finished does not run again."""
-        run = self._abort(lab, 5.0)
-        lab.leave("released")
-        run.execution.resume()
-        assert run.fact(Held, "ended") == "when released"
-        assert (lab.count("First"), run.execution.status) == (1, "SUCCEEDED")
+        aborted.lab.leave("released")
+        aborted.execution.resume()
+        assert aborted.fact(Held, "ended") == "when released"
+        assert (aborted.lab.count("First"), aborted.execution.status) == (1, "SUCCEEDED")
 
     @where(isolated=True)
     def test_an_attempt_that_takes_no_hint_is_killed_with_all_that_it_has_started(self, lab: Lab) -> None:
@@ -131,15 +163,6 @@ class Endings(Subject):
         other.leave("released")
         other.flow(HeldFlow)(execution=run, signs=other.signs, **self._plain)
         assert (other.count("held"), lab.count("held")) == (1, 1)
-        lab.leave("released")
-        assert live.end() is None
-
-    def test_what_a_layer_prints_can_be_read_while_it_runs(self, lab: Lab) -> None:
-        """By ``laminar logs``."""
-        run = new_run_id()
-        live = Live(lab, lab.flow(HeldFlow), execution=run, **self._plain)
-        live.wait_for("held")
-        lab.until_shown("is held", "logs", run, "Held/0")
         lab.leave("released")
         assert live.end() is None
 

@@ -87,9 +87,16 @@ class Lab:
         command = [*LAMINAR, *arguments, "--root", self.state_folder]
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=signs.PATIENCE)  # noqa: S603 - this interpreter
 
-    def until_shown(self, text: str, *arguments: str) -> None:
-        """Wait until the command line shows a text."""
-        signs.until(f"{arguments} shows {text!r}", lambda: text in self.laminar(*arguments).stdout)
+    def until_shown(self, text: str, *arguments: str) -> str:
+        """Wait until the command line shows a text, and give all that it shows then."""
+        found: list[str] = []
+
+        def shown() -> bool:
+            found.append(self.laminar(*arguments).stdout)
+            return text in found[-1]
+
+        signs.until(f"{arguments} shows {text!r}", shown)
+        return found[-1]
 
     @property
     def state_folder(self) -> str:

@@ -119,7 +119,7 @@ class Surroundings(Subject):
 
     def test_two_splits_run_at_a_time(self, surroundings: Run) -> None:
         """They meet."""
-        assert list(surroundings.fact(flow.Meet, "met")) == [True] * 4
+        assert list(surroundings.fact(flow.Meet, "met")) == [True] * 2
 
     def test_a_layer_may_use_threads(self, surroundings: Run) -> None:
         """And wait for them."""

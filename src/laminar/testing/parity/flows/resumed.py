@@ -29,7 +29,7 @@ class Kept(Layer):
 
     def __call__(self, parameters: Parameters) -> None:
         signs.leave(parameters.signs, "Kept")
-        self.shard(numbers=range(4))
+        self.shard(numbers=range(3))
 
 
 @ResumedFlow.register(foreach=ForEach(parameters=[Parameter(layer=Kept, attribute="numbers")]))
@@ -39,8 +39,8 @@ class Broken(Layer):
     def __call__(self, kept: Kept, parameters: Parameters) -> None:
         number = kept.numbers
         signs.leave(parameters.signs, f"Broken-{number}")
-        if number == 3:
-            signs.wait_for(parameters.signs, "Broken-2")
+        if number == 2:
+            signs.wait_for(parameters.signs, "Broken-1")
             if not Path(parameters.signs, "mended").exists():
                 raise PlainError("not mended")
         self.square = number * number

@@ -84,9 +84,10 @@ class Deal(Layer):
     """Gives something to iterate over."""
 
     numbers: Any
+    pair: Any
 
     def __call__(self) -> None:
-        self.shard(numbers=range(4))
+        self.shard(numbers=range(4), pair=range(2))
 
 
 @SurroundingsFlow.register(catch=APART, foreach=ForEach(parameters=[Parameter(layer=Deal, attribute="numbers")]))
@@ -102,15 +103,13 @@ class Count(Layer):
         self.main = threading.current_thread() is threading.main_thread()
 
 
-@SurroundingsFlow.register(catch=APART, foreach=ForEach(parameters=[Parameter(layer=Deal, attribute="numbers")]))
+@SurroundingsFlow.register(catch=APART, foreach=ForEach(parameters=[Parameter(layer=Deal, attribute="pair")]))
 class Meet(Layer):
-    """Waits for another split, two by two."""
+    """Waits for the other split."""
 
     def __call__(self, deal: Deal, parameters: Parameters) -> None:
-        number = deal.numbers
-        pair = f"pair{number // 2}"
-        signs.leave(parameters.signs, pair)
-        signs.wait_for(parameters.signs, pair, 2)
+        signs.leave(parameters.signs, "meeting")
+        signs.wait_for(parameters.signs, "meeting", 2)
         self.met = True
 
 

@@ -27,6 +27,7 @@ class Make(Layer):
     """Assigns."""
 
     letters: Any
+    pair: Any
     lettres: Any
     numbers: Any
     nothing: Any
@@ -38,7 +39,7 @@ class Make(Layer):
         self.function = adder(2)
         self.changing = [1, 2]
         self.parameters_seen = (parameters.text, parameters.numbers, type(parameters.row) is Row)
-        self.shard(letters="abc", numbers=[1, 2], nothing=[])
+        self.shard(letters="abc", pair="ab", numbers=[1, 2], nothing=[])
 
 
 @ValuesFlow.register(catch=APART)
@@ -102,15 +103,15 @@ class Missing(Layer):
 
 
 @ValuesFlow.register(
-    foreach=ForEach(parameters=[Parameter(layer=Make, attribute="letters"), Parameter(layer=Make, attribute="numbers")])
+    foreach=ForEach(parameters=[Parameter(layer=Make, attribute="pair"), Parameter(layer=Make, attribute="numbers")])
 )
 class Grid(Layer):
     """Runs once for each pair."""
 
     def __call__(self, make: Make) -> None:
-        self.pair = (make.letters, make.numbers)
+        self.pair = (make.pair, make.numbers)
         self.place = (self.index, self.splits, current.layer.index, current.layer.splits)
-        if make.letters == "b":
+        if make.pair == "b":
             self.only_b = make.numbers
 
 
