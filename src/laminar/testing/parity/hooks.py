@@ -36,7 +36,7 @@ class Hooks(Subject):
 
     def test_a_try_that_runs_out_of_time_is_tried_again(self, again: Run) -> None:
         """And the next has its own time."""
-        assert again.fact(flow.Slow, "attempts") == 2
+        assert again.fact(flow.Slow, "attempts") == len(again.attempts(flow.Slow)) > 1
         assert again.lab.count("slow") == 1
 
     def test_nothing_lives_of_a_try_that_ran_out_of_time(self, again: Run) -> None:

@@ -43,21 +43,21 @@ class Flaky(Layer):
             raise PlainError
 
 
-@AgainFlow.register(retry=Retry(attempts=2, delay=0))
+@AgainFlow.register(retry=Retry(attempts=5, delay=0))
 class Slow(Layer):
-    """Runs out of time at its first try."""
+    """Runs out of time at the first try that begins in time."""
 
     @hooks.submission
-    def hurry(self) -> None:
-        """Give the first try little time, but enough to begin."""
-        self.configuration.timeout = Timeout(2.0 if self.attempt == 1 else 100.0)
+    def hurry(self, parameters: Parameters) -> None:
+        """Give little time until a try has begun."""
+        self.configuration.timeout = Timeout(100.0 if signs.count(parameters.signs, "slow") else 3.0)
 
     def __call__(self, parameters: Parameters) -> None:
         self.attempts = self.attempt
-        if self.attempt == 1:
+        if not signs.count(parameters.signs, "slow"):
             with signs.hold(parameters.signs, "slow"):
                 while True:
-                    time.sleep(0.002)
+                    time.sleep(0.01)
 
 
 @AgainFlow.register(catch=Catch(LookupError))
