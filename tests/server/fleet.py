@@ -64,7 +64,8 @@ def surroundings() -> dict[str, object]:
 
 
 @env.task(secrets=Secret("password", group="base", as_env_var="BASE_PASSWORD"))
-def knows() -> tuple[str, bool]:
+def knows(held: bool = False) -> tuple[str, bool]:
+    (wait if held else note)("knows")
     return os.environ["BASE_PASSWORD"][::-1], any(name == "PATH" for name in os.environ)
 
 
@@ -134,13 +135,13 @@ class Squares(Flow): ...
 class First(Layer):
     def __call__(self) -> None:
         note("first")
-        self.shard(number=[1, 2, 3])
+        self.shard(number=[1, 2])
 
 
 @Squares.register(foreach=ForEach(parameters=[Parameter(layer=First, attribute="number")]))
 class Second(Layer):
     def __call__(self, first: First) -> None:
-        (wait if first.number == 3 else note)(f"second-{first.number}")
+        (wait if first.number == 2 else note)(f"second-{first.number}")
         self.square = first.number**2
         self.host = os.uname().nodename
 

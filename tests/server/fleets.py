@@ -73,12 +73,12 @@ class Outside:
         self._server.server_close()
 
 
-def until(happened: Callable[[], Any], what: str) -> Any:
-    """Wait for something that is bound to happen."""
+def until(happened: Callable[[], Any], what: str, pause: float = 0.02) -> Any:
+    """Wait for something that is bound to happen; between two looks is a pause, longer where a look costs much."""
     deadline = time.monotonic() + PATIENCE
     while not (found := happened()):
         assert time.monotonic() < deadline, f"it never came to this: {what}"
-        time.sleep(0.02)
+        time.sleep(pause)
     return found
 
 
@@ -89,13 +89,27 @@ class Fleet:
         self.engine = engine
         self.shell = Shell(folder)
         self.state = folder / "state"
-        self.outside = Outside(engine.gateway() if executor == "docker" else "127.0.0.1")
+        self.outside: Outside
+        self._address = engine.gateway() if executor == "docker" else "127.0.0.1"
+        self._others: set[str] = set()
         self._log = folder / "server.log"
         self._executor = executor
         self._environment = environment
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
         self.client: Client
+
+    @contextmanager
+    def anew(self) -> Iterator[Fleet]:
+        """Give it to a test: the server runs, nothing was noted yet, and containers of before are not listed."""
+        if self._process is None or self._process.poll() is not None:
+            self.start()
+        self._others = set(self._containers())
+        self.outside = Outside(self._address)
+        try:
+            yield self
+        finally:
+            self.outside.close()
 
     def start(self) -> None:
         """Start the server, and wait until it listens."""
@@ -135,11 +149,9 @@ class Fleet:
         return [json.loads(line) for line in self.text().splitlines() if line.startswith("{") and line.endswith("}")]
 
     def deploy(self, *names: str, file: Path = TASKS) -> None:
-        for name in names:
-            done = self.shell.laminar(
-                "deploy", str(file), name, **self.engine.variables, LAMINAR_SERVER_ENDPOINT=self.client.endpoint
-            )
-            assert done.code == 0, done.err
+        where = {**self.engine.variables, "LAMINAR_SERVER_ENDPOINT": self.client.endpoint}
+        done = self.shell.laminar("deploy", str(file), *names, **where)
+        assert done.code == 0, done.err
 
     def begin(self, entity: str, **inputs: Any) -> str:
         """Ask for a run; gives its name."""
@@ -204,22 +216,31 @@ class Fleet:
         """Wait for a note."""
         return until(lambda: what in self.outside.notes, f"{what} in {self.outside.notes}")
 
-    def containers(self, **labels: str) -> list[str]:
-        """List the containers of the server's agents that have not been removed."""
-        wanted = {"server": name_of(str(self.state / "agents")), **labels}
-        filters = [word for name, value in wanted.items() for word in ("--filter", f"label=laminar.{name}={value}")]
-        return self.engine.docker("ps", "--all", "--quiet", *filters).split()
+    def containers(self, *filters: str) -> list[str]:
+        """List the containers of the server's agents that were made for this test and have not been removed."""
+        return [name for name in self._containers(*filters) if name not in self._others]
 
     def running(self) -> list[str]:
-        """List the containers of the server's agents that run."""
-        return [name for name in self.containers() if name in self.engine.docker("ps", "--quiet").split()]
+        """List those of them that run."""
+        return self.containers("status=running")
+
+    def none_left(self) -> None:
+        """Wait until all of them are removed."""
+        until(lambda: not self.containers(), "no container is left", pause=0.2)
+
+    def _containers(self, *filters: str) -> list[str]:
+        """List the containers of the server's agents."""
+        if self._executor != "docker":
+            return []
+        wanted = (f"label=laminar.server={name_of(str(self.state / 'agents'))}", *filters)
+        words = [word for one in wanted for word in ("--filter", one)]
+        return self.engine.docker("ps", "--all", "--quiet", *words).split()
 
     def close(self) -> None:
         if self._process is not None and self._process.poll() is None:
             self.kill()
-        self.outside.close()
-        for name in self.containers() if self._executor == "docker" else ():
-            self.engine.docker("rm", "--force", name)
+        if left := self._containers():
+            self.engine.docker("rm", "--force", *left)
         processes.sweep(f"agent/{name_of(str(self.state / 'agents'))}/")
         self.shell.close()
 

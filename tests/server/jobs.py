@@ -64,6 +64,21 @@ class Jobs:
         self.parts = parts
         self.folder = folder
         self.client = Client(url)
+        self._begun: list[str] = []
+
+    @contextlib.contextmanager
+    def at(self, folder: Path) -> Iterator[None]:
+        """Have another folder for a while; the runs that are begun in it have ended at the end."""
+        before, self.folder, self._begun = self.folder, folder, []
+        try:
+            yield
+        finally:
+            self.go()
+            for name in self._begun:
+                if not self.view(name).state.terminal:
+                    self.stop(name)
+            self.ended(*self._begun)
+            self.folder = before
 
     def laminar(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Give a command."""
@@ -84,6 +99,7 @@ class Jobs:
 
     def run(self, entity: str, name: str, /, **inputs: Any) -> None:
         request = RunRequest(entity=entity, inputs=inputs, name=name)
+        self._begun.append(name)
         self.client.call("POST", self.client.space_path("/runs"), body=request, returns=RunView)
 
     def view(self, name: str) -> RunView:

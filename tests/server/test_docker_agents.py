@@ -19,30 +19,37 @@ from laminar.errors import AuthenticationError
 from laminar.wire.health import Me
 from shells import Shell
 
-
-@pytest.fixture
-def engine(engine_named: Callable[[str], Engine], needs: Callable[[object, str], None]) -> Engine:
-    found = engine_named("docker")
-    needs(engines.is_local(found.gateway()), "an engine whose bridge is on it")
-    return found
+SECRETS = {"LAMINAR_SECRET_BASE_PASSWORD": "tell-nobody", "PASSWORD_OF_SERVER": "hidden"}
 
 
-@pytest.fixture
-def fleet(tmp_path: Path, engine: Engine) -> Iterator[Fleet]:
-    with fleets.fleet(
-        tmp_path, engine, LAMINAR_SECRET_BASE_PASSWORD="tell-nobody", PASSWORD_OF_SERVER="hidden"
-    ) as made:
-        made.deploy("env")
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory,
+    container_engines: dict[str, Engine],
+    needs: Callable[[object, str], None],
+) -> Iterator[Fleet]:
+    """A server for all tests, to which all is deployed."""
+    needs("docker" in container_engines, "docker for tests: see .ci/engines status")
+    engine = container_engines["docker"]
+    needs(engines.is_local(engine.gateway()), "an engine whose bridge is on it")
+    with fleets.fleet(tmp_path_factory.mktemp("fleet"), engine, **SECRETS) as made:
+        made.deploy("env", "kept", "early", "absent", "bare", "Squares", "Hungry")
         yield made
 
 
+@pytest.fixture
+def fleet(server: Fleet) -> Iterator[Fleet]:
+    with server.anew() as found:
+        yield found
+
+
 def test_a_tree_of_tasks_runs_in_containers_one_for_each(fleet: Fleet) -> None:
-    run = fleet.begin("fleet.tree", n=3)
+    run = fleet.begin("fleet.tree", n=2)
     hosts = fleet.value(run)
-    assert len(set(hosts)) == 4
-    assert sorted(fleet.outside.notes) == ["leaf-0", "leaf-1", "leaf-2", "tree"]
+    assert len(set(hosts)) == 3
+    assert sorted(fleet.outside.notes) == ["leaf-0", "leaf-1", "tree"]
     assert {action.state.value for action in fleet.actions(run)} == {"SUCCEEDED"}
-    until(lambda: not fleet.containers(), "no container is left")
+    fleet.none_left()
 
 
 def test_a_container_is_given_nothing_but_the_way_to_the_server(fleet: Fleet) -> None:
@@ -58,13 +65,12 @@ def test_a_container_is_given_nothing_but_the_way_to_the_server(fleet: Fleet) ->
 
 
 def test_a_secret_reaches_its_task_and_no_description_of_the_container(fleet: Fleet) -> None:
-    assert fleet.value(fleet.begin("fleet.knows")) == ("ydobon-llet", True)
-    run = fleet.begin("fleet.grove")
-    fleet.noted("leaf-2")
-    told = fleet.engine.docker("inspect", *fleet.containers(run=run))
-    fleet.outside.open("leaf-2")
+    run = fleet.begin("fleet.knows", held=True)
+    fleet.noted("knows")
+    told = fleet.engine.docker("inspect", *fleet.containers(f"label=laminar.run={run}"))
+    fleet.outside.open("knows")
     assert "tell-nobody" not in told
-    fleet.ended(run)
+    assert fleet.value(run) == ("ydobon-llet", True)
     assert "tell-nobody" not in fleet.text()
 
 
@@ -89,21 +95,18 @@ def test_memory_that_runs_out_is_told_with_its_limit(fleet: Fleet) -> None:
 
 
 def test_a_layer_whose_memory_ran_out_is_given_more(fleet: Fleet) -> None:
-    fleet.deploy("Hungry")
     run = fleet.begin("Hungry")
     assert fleet.ended(run).state.value == "SUCCEEDED", fleet.text()[-3000:]
     assert fleet.outside.notes == ["eats", "eats"]
 
 
 def test_an_image_that_nobody_has_is_told_at_once(fleet: Fleet) -> None:
-    fleet.deploy("absent")
     kind, message = fleet.failure(fleet.begin("absent.nowhere"))
     assert kind in ("ImageNotFoundError", "ImagePullError")
     assert "laminar-test-nobody-has/this:1" in message
 
 
 def test_an_image_without_laminar_is_told_in_plain_words(fleet: Fleet) -> None:
-    fleet.deploy("bare")
     kind, message = fleet.failure(fleet.begin("bare.without_laminar"))
     assert kind == "PlacementError"
     assert "Image.from_registry(" in message
@@ -114,11 +117,10 @@ def test_an_abort_leaves_nothing_however_stubborn_the_attempt(fleet: Fleet) -> N
     fleet.noted("stubborn")
     fleet.abort(run)
     assert fleet.ended(run).state.value == "CANCELLED"
-    until(lambda: not fleet.containers(), "no container is left")
+    fleet.none_left()
 
 
 def test_a_parent_lets_its_children_into_the_one_container_that_is_kept(fleet: Fleet) -> None:
-    fleet.deploy("kept")
     first = fleet.value(fleet.begin("kept.parent"))
     assert len(set(first)) == 1
     assert fleet.value(fleet.begin("kept.parent")) == first
@@ -126,23 +128,21 @@ def test_a_parent_lets_its_children_into_the_one_container_that_is_kept(fleet: F
 
 
 def test_the_fewest_containers_of_a_policy_are_up_before_anything_is_called(fleet: Fleet) -> None:
-    fleet.deploy("early")
     run = fleet.begin("early.calls_late")
-    until(lambda: len(fleet.running()) == 3, "two containers wait for work beside that of the caller")
+    until(lambda: len(fleet.running()) == 3, "two wait for work beside that of the caller", 0.2)
     assert [action.task for action in fleet.actions(run)] == ["early.calls_late"]
     warm = [name[:12] for name in fleet.running()]
     fleet.outside.open("late")
     assert fleet.value(run) in warm
-    until(lambda: len(fleet.containers()) == 2, "both stay")
+    until(lambda: len(fleet.containers()) == 2, "both stay", 0.2)
 
 
 def test_a_flow_runs_with_its_scheduler_and_layers_in_containers(fleet: Fleet) -> None:
-    fleet.deploy("Squares")
-    fleet.outside.open("second-3")
+    fleet.outside.open("second-2")
     run = fleet.begin("Squares")
     assert fleet.ended(run).state.value == "SUCCEEDED", fleet.text()[-3000:]
-    assert "third-14-3" in fleet.outside.notes
-    until(lambda: not fleet.containers(), "no container is left")
+    assert "third-5-2" in fleet.outside.notes
+    fleet.none_left()
 
 
 def test_containers_of_a_server_that_was_killed_are_taken_back_and_nothing_runs_twice(fleet: Fleet) -> None:
@@ -156,7 +156,7 @@ def test_containers_of_a_server_that_was_killed_are_taken_back_and_nothing_runs_
     fleet.value(run)
     assert sorted(fleet.outside.notes) == ["grove", "leaf-1", "leaf-2"]
     assert len(before) == 2
-    until(lambda: not fleet.containers(), "no container is left")
+    fleet.none_left()
 
 
 def test_what_ends_while_no_server_is_there_counts_for_the_next(fleet: Fleet) -> None:

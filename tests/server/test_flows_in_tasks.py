@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import fleets
 import pytest
@@ -97,13 +96,20 @@ class Tells(Layer):
 """
 
 
-@pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    with fleets.fleet(tmp_path, engines.Engine("none", "unix:///nowhere", "", {}), "process") as made:
-        file = made.shell.folder / "mixed.py"
-        file.write_text(PROGRAM)
-        made.deploy("env", "Outer", file=file)
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """A server for all tests."""
+    folder = tmp_path_factory.mktemp("fleet")
+    with fleets.fleet(folder, engines.Engine("none", "unix:///nowhere", "", {}), "process") as made:
+        (folder / "mixed.py").write_text(PROGRAM)
+        made.deploy("env", "Outer", file=folder / "mixed.py")
         yield made
+
+
+@pytest.fixture
+def fleet(server: Fleet) -> Iterator[Fleet]:
+    with server.anew() as found:
+        yield found
 
 
 def test_layers_of_a_flow_that_a_task_calls_are_actions_of_its_run(fleet: Fleet) -> None:

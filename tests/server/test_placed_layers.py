@@ -18,20 +18,31 @@ from laminar.server.launchers.contract import name_of
 PROGRAM = Path(__file__).with_name("placed.py")
 
 
-@pytest.fixture
-def fleet(
-    tmp_path: Path, engine_named: Callable[[str], Engine], needs: Callable[[object, str], None]
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory,
+    container_engines: dict[str, Engine],
+    needs: Callable[[object, str], None],
 ) -> Iterator[Fleet]:
-    found = engine_named("docker")
-    needs(engines.is_local(found.gateway()), "an engine whose bridge is on it")
-    with fleets.fleet(tmp_path, found) as made:
-        shutil.copy(PROGRAM, made.shell.folder)  # a project of its own, with the program at its top
+    """A server for all tests, to which all flows are deployed."""
+    needs("docker" in container_engines, "docker for tests: see .ci/engines status")
+    engine = container_engines["docker"]
+    needs(engines.is_local(engine.gateway()), "an engine whose bridge is on it")
+    folder = tmp_path_factory.mktemp("fleet")
+    with fleets.fleet(folder, engine) as made:
+        shutil.copy(PROGRAM, folder)  # a project of its own, with the program at its top
+        made.deploy("Placed", "Commanded", "Unstarted", "Moved", file=folder / PROGRAM.name)
         yield made
+
+
+@pytest.fixture
+def fleet(server: Fleet) -> Iterator[Fleet]:
+    with server.anew() as found:
+        yield found
 
 
 def finished(fleet: Fleet, flow: str) -> list[str]:
     """Run a flow to its end in success; gives what it has noted."""
-    fleet.deploy(flow, file=fleet.shell.folder / PROGRAM.name)
     run = fleet.begin(flow)
     assert fleet.ended(run).state.value == "SUCCEEDED", (fleet.output(run), fleet.text()[-3000:])
     return fleet.outside.notes
@@ -43,10 +54,10 @@ def test_the_code_lies_in_the_workdir_of_a_layer_and_its_variables_are_there_bef
         "usual /laminar /laminar kept on disk",
         "elsewhere /srv/app /srv/app before the code is loaded",
     ]
-    until(lambda: not fleet.containers(), "no container is left")
+    fleet.none_left()
     volumes = volumes_since(began, fleet)
     assert volumes
-    until(lambda: volumes.isdisjoint(fleet.engine.docker("volume", "ls", "--quiet").split()), "no volume is left")
+    until(lambda: volumes.isdisjoint(fleet.engine.docker("volume", "ls", "--quiet").split()), "no volume is left", 0.2)
 
 
 def volumes_since(began: int, fleet: Fleet) -> set[str]:
@@ -65,7 +76,6 @@ def test_the_command_of_a_layer_starts_its_code(fleet: Fleet) -> None:
 
 
 def test_a_command_that_cannot_be_started_says_so(fleet: Fleet) -> None:
-    fleet.deploy("Unstarted", file=fleet.shell.folder / PROGRAM.name)
     run = fleet.begin("Unstarted")
     kind, message = fleet.failure(run)
     assert kind == "AttemptExitedError"
@@ -74,7 +84,6 @@ def test_a_command_that_cannot_be_started_says_so(fleet: Fleet) -> None:
 
 
 def test_a_hook_that_names_another_image_for_one_split_is_refused(fleet: Fleet) -> None:
-    fleet.deploy("Moved", file=fleet.shell.folder / PROGRAM.name)
     kind, message = fleet.failure(fleet.begin("Moved"))
     assert kind == "PlacementError"
     assert "image" in message

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import fleets
 import pytest
@@ -17,17 +16,26 @@ from laminar.server.launchers.contract import name_of
 NONE = engines.Engine("none", "unix:///nowhere", "", {})
 
 
-@pytest.fixture
-def fleet(tmp_path: Path) -> Iterator[Fleet]:
-    secrets = {
-        "LAMINAR_SECRET_BASE_PASSWORD": "tell-nobody",
-        "LAMINAR_SIGNING_KEY": "hidden-0123456789-0123456789-0123456789",
-        "PGPASSWORD": "hidden-too",
-        "AWS_SECRET_ACCESS_KEY": "hidden-as-well",
-    }
-    with fleets.fleet(tmp_path, NONE, "process", **secrets) as made:
+SECRETS = {
+    "LAMINAR_SECRET_BASE_PASSWORD": "tell-nobody",
+    "LAMINAR_SIGNING_KEY": "hidden-0123456789-0123456789-0123456789",
+    "PGPASSWORD": "hidden-too",
+    "AWS_SECRET_ACCESS_KEY": "hidden-as-well",
+}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
+    """A server for all tests."""
+    with fleets.fleet(tmp_path_factory.mktemp("fleet"), NONE, "process", **SECRETS) as made:
         made.deploy("env")
         yield made
+
+
+@pytest.fixture
+def fleet(server: Fleet) -> Iterator[Fleet]:
+    with server.anew() as found:
+        yield found
 
 
 def test_an_attempt_sees_nothing_of_what_the_server_alone_should_know(fleet: Fleet) -> None:

@@ -20,15 +20,15 @@ SPACE = "default/development"
 SOON = 2.0
 TASKS = '''
 @env.task
-def hold(name: str) -> str:
+def hold(folder: str, name: str) -> str:
     """Wait for the file."""
-    return work({folder!r}, name)
+    return work(folder, name)
 
 
 @env.task
-async def caller(name: str) -> str:
+async def caller(folder: str, name: str) -> str:
     """Call a task that waits."""
-    return await hold(name)
+    return await hold(folder, name)
 
 
 @env.task(retries=RetryStrategy(3, backoff=Backoff(base=3600, cap=3600)))
@@ -43,31 +43,46 @@ def secret() -> None:
 
 
 @gpu.task
-def on_gpu(name: str) -> str:
+def on_gpu(folder: str, name: str) -> str:
     """Wait for the file, with a slot of the queue."""
-    return work({folder!r}, name)
+    return work(folder, name)
 
 
 @gpu.task
-async def above(name: str) -> str:
+async def above(folder: str, name: str) -> str:
     """Call a task of the own queue."""
-    return await on_gpu(name)
+    return await on_gpu(folder, name)
 
 
 @env.task
-async def moved(name: str) -> str:
+async def moved(folder: str, name: str) -> str:
     """Call a task in a queue that is not there."""
-    return await hold.override(queue="tpu")(name)
+    return await hold.override(queue="tpu")(folder, name)
 '''
 
 
-@pytest.fixture
-def served(tmp_path: Path) -> Iterator[Jobs]:
-    with jobs.serving(tmp_path, concurrency=4) as found:
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+    """A server for all tests of slots."""
+    with jobs.serving(tmp_path_factory.mktemp("jobs"), concurrency=4) as found:
         found.put_queue("gpu", 1)
-        done = found.deploy(TASKS.format(folder=str(tmp_path)), "env", "gpu")
+        done = found.deploy(TASKS, "env", "gpu")
         assert done.returncode == 0, done.stderr
         yield found
+
+
+@pytest.fixture
+def served(server: Jobs, tmp_path: Path) -> Iterator[Jobs]:
+    """The server, with all of its slots free; what a test has begun has ended when it has."""
+    server.put_queue("gpu", 1)
+    server.limit(None)
+    with server.at(tmp_path):
+        yield server
+
+
+def hold(served: Jobs, entity: str, run: str, name: str = "") -> None:
+    """Begin a run that notes its name, and waits for the file of the test."""
+    served.run(entity, run, folder=str(served.folder), name=name or run)
 
 
 def begun(served: Jobs, *names: str) -> bool:
@@ -75,9 +90,9 @@ def begun(served: Jobs, *names: str) -> bool:
 
 
 def test_an_action_names_the_queue_that_is_full_and_the_runs_that_hold_it(served: Jobs) -> None:
-    served.run("gpus.on_gpu", "first", name="first")
+    hold(served, "gpus.on_gpu", "first")
     assert begun(served, "first")
-    served.run("gpus.on_gpu", "second", name="second")
+    hold(served, "gpus.on_gpu", "second")
     assert served.waits(
         "second", "gpus.on_gpu", "waits for a slot of queue gpu: 1 of 1 is held by run first", SOON + 1
     ), served.reasons("second")
@@ -90,20 +105,20 @@ def test_an_action_names_the_queue_that_is_full_and_the_runs_that_hold_it(served
 
 def test_an_action_names_the_limit_of_its_project(served: Jobs) -> None:
     served.limit(1)
-    served.run("jobs.hold", "first", name="first")
-    assert begun(served, "first")
-    served.run("jobs.hold", "second", name="second")
-    text = "waits for a slot of default/development, which limits all of its actions: 1 of 1 is held by run first"
-    assert served.waits("second", "jobs.hold", text, SOON + 1), served.reasons("second")
+    hold(served, "jobs.hold", "third")
+    assert begun(served, "third")
+    hold(served, "jobs.hold", "fourth")
+    text = "waits for a slot of default/development, which limits all of its actions: 1 of 1 is held by run third"
+    assert served.waits("fourth", "jobs.hold", text, SOON + 1), served.reasons("fourth")
     served.limit(None)
-    assert begun(served, "second")
+    assert begun(served, "fourth")
 
 
 def test_an_action_names_the_slots_of_the_server_and_the_runs_that_hold_them(served: Jobs) -> None:
     for name in "abcd":
-        served.run("jobs.hold", name, name=name)
+        hold(served, "jobs.hold", name)
     assert begun(served, *"abcd")
-    served.run("jobs.hold", "late", name="late")
+    hold(served, "jobs.hold", "late")
     assert served.waits("late", "jobs.hold", "waits for a slot of the server, which runs 4 at a time: 4 are held", SOON)
     assert re.search(r"by runs [abcd], [abcd], [abcd], …", served.reasons("late")["jobs.hold"] or "")
 
@@ -116,7 +131,7 @@ def test_an_action_says_that_it_waits_to_be_tried_again_and_why(served: Jobs) ->
 
 
 def test_a_parent_names_what_it_has_called(served: Jobs) -> None:
-    served.run("jobs.caller", "parent", name="child")
+    hold(served, "jobs.caller", "parent", "child")
     assert begun(served, "child")
     assert served.waits("parent", "jobs.caller", "waits for what it has called: jobs.hold", SOON)
     assert served.reasons("parent")["jobs.hold"] is None
@@ -124,7 +139,7 @@ def test_a_parent_names_what_it_has_called(served: Jobs) -> None:
 
 def test_a_queue_of_no_slots_lets_nothing_begin_and_says_so(served: Jobs) -> None:
     served.put_queue("gpu", 0)
-    served.run("gpus.on_gpu", "never", name="never")
+    hold(served, "gpus.on_gpu", "never")
     assert served.waits("never", "gpus.on_gpu", "waits for a slot of queue gpu: it has none", SOON + 1)
     served.put_queue("gpu", 1)
     assert begun(served, "never")
@@ -137,14 +152,14 @@ def test_a_secret_that_is_missing_is_an_error_and_nothing_to_wait_for(served: Jo
 
 
 def test_a_task_that_calls_into_its_own_queue_is_refused_since_both_could_wait_for_ever(served: Jobs) -> None:
-    served.run("gpus.above", "above", name="above")
+    hold(served, "gpus.above", "above")
     assert served.ended("above") == ["FAILED"]
     assert "is in the queue gpu, and so is a task that has called it" in (served.view("above").error or "")
     assert jobs.holds(lambda: served.queues()["gpu"].taken == 0)
 
 
 def test_a_call_into_a_queue_that_is_not_there_is_refused(served: Jobs) -> None:
-    served.run("jobs.moved", "moved", name="x")
+    hold(served, "jobs.moved", "moved", "x")
     assert served.ended("moved") == ["FAILED"]
     assert "There is no queue 'tpu' in default/development." in (served.view("moved").error or "")
 
@@ -191,14 +206,14 @@ class Never(Handle):
 
 def test_an_action_that_has_its_slot_says_what_its_worker_waits_for(tmp_path: Path) -> None:
     with jobs.serving(tmp_path, concurrency=4) as served:
-        assert served.deploy(TASKS.format(folder=str(tmp_path)).replace("@gpu", "@env")).returncode == 0
+        assert served.deploy(TASKS.replace("@gpu", "@env")).returncode == 0
         agents = served.parts.engine.agents
         agents.launcher = slow = Slow(agents.launcher)
-        served.run("jobs.hold", "first", name="first")
+        hold(served, "jobs.hold", "first")
         assert served.waits("first", "jobs.hold", "waits for the image registry/image:1", SOON + 1)
         slow.handle.ready = True
         assert served.waits("first", "jobs.hold", "waits for its worker to come up", SOON)
-        served.run("jobs.hold", "second", name="second")
+        hold(served, "jobs.hold", "second")
         assert served.waits("second", "jobs.hold", "waits for room in a worker", SOON + 1)
         for name in ("first", "second"):
             served.stop(name)
@@ -209,11 +224,11 @@ def test_a_run_says_that_it_waits_for_a_server_or_for_another_than_the_one_that_
 ) -> None:
     monkeypatch.setattr(opening, "RUNS", 1)
     with jobs.serving(tmp_path) as served:
-        assert served.deploy(TASKS.format(folder=str(tmp_path)).replace("@gpu", "@env")).returncode == 0
-        served.run("jobs.hold", "first", name="first")
+        assert served.deploy(TASKS.replace("@gpu", "@env")).returncode == 0
+        hold(served, "jobs.hold", "first")
         assert begun(served, "first")
         assert served.view("first").reason is None
-        served.run("jobs.hold", "second", name="second")
+        hold(served, "jobs.hold", "second")
         text = "waits for a server to take it up: this one drives 1, as many as it may"
         assert served.view("second").reason == text
         submissions = served.parts.engine.submissions
@@ -227,11 +242,11 @@ def test_a_run_says_that_it_waits_for_a_server_or_for_another_than_the_one_that_
 def test_servers_that_share_a_database_give_the_same_reasons(postgres: str, tmp_path: Path) -> None:
     with jobs.serving(tmp_path, database=postgres) as one, jobs.serving(tmp_path, "other", database=postgres) as two:
         one.put_queue("gpu", 1)
-        assert one.deploy(TASKS.format(folder=str(tmp_path)), "env", "gpu").returncode == 0
-        one.run("gpus.on_gpu", "first", name="first")
+        assert one.deploy(TASKS, "env", "gpu").returncode == 0
+        hold(one, "gpus.on_gpu", "first")
         assert begun(one, "first")
         for name in ("second", "third"):
-            two.run("gpus.on_gpu", name, name=name)
+            hold(two, "gpus.on_gpu", name)
         for served in (one, two):
             for name in ("second", "third"):
                 text = "waits for a slot of queue gpu: 1 of 1 is held by run first"
