@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,6 +88,7 @@ class Cluster:
         while subprocess.run(self._command("pg_isready", "-q"), check=False).returncode != 0:
             if self._process.poll() is not None:
                 raise RuntimeError(f"PostgreSQL ended: {(self._folder / 'log').read_text()[-2000:]}")
+            time.sleep(0.02)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """End it: SIGINT disconnects all (fast), SIGQUIT is a crash (immediate). Returns once it has ended."""

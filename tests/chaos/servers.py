@@ -36,6 +36,8 @@ EVENTS = "SELECT time, detail FROM events WHERE space = ? AND run = ? AND kind =
 COMMITS = "SELECT entry FROM calls WHERE space = ? AND run = ? ORDER BY sequence"
 #: Seconds after which a run counts as stuck.
 PATIENCE = 120.0
+#: Seconds between two requests, or two looks at all processes, where something is waited for.
+PAUSE = 0.1
 
 
 def free_port() -> int:
@@ -138,7 +140,7 @@ class Served:
 
     def wait(self, names: list[str], patience: float = PATIENCE) -> dict[str, RunView]:
         """Wait for the ends of runs."""
-        holds(lambda: self.ended(names), patience)
+        holds(lambda: self.ended(names), patience, PAUSE)
         found = {name: self.view(name) for name in names}
         stuck = [view for view in found.values() if not view.state.terminal]
         assert not stuck, f"stuck: {stuck}\n{self.log.read_text()[-4000:]}"
@@ -176,6 +178,10 @@ class Served:
         for pid in self.agents():
             processes.kill_tree(pid)
         self.client.close()
+
+    def none_left(self, patience: float) -> bool:
+        """Tell whether no attempt is left after so many seconds."""
+        return holds(lambda: not self.attempts(), patience, PAUSE)
 
     # The oracle
 

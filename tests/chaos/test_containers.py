@@ -71,9 +71,9 @@ class Contained(Trial):
         return self._engine.docker("ps", "-aq", *(word for one in wanted for word in ("--filter", one))).split()
 
     def left_behind(self) -> list[str]:
-        holds(lambda: not self.left(), self.patience)
+        holds(lambda: not self.left(), self.patience, 0.05)
         found = [f"process {pid} was left: {_command(str(pid))}" for pid in self.left()]
-        holds(lambda: not self.containers(), self.patience)
+        holds(lambda: not self.containers(), self.patience, 0.2)
         return found + [f"container {container} was left" for container in self.containers()]
 
     def end(self) -> None:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from servers import COMMAND, Served, free_port
+from servers import COMMAND, PAUSE, Served, free_port
 from trials import FULL, HERE, holds
 
 from laminar.host import processes
@@ -29,25 +29,19 @@ pytestmark = pytest.mark.chaos
 
 PROGRAM = HERE / "programs" / "scheduled.py"
 #: How often a server is killed, in sessions of a few.
-KILLS = 200 if FULL else 20
-EACH = 20 if FULL else 10
+KILLS = 200 if FULL else 10
+EACH = 20 if FULL else 5
 #: Slots of the queue; seconds that their lease counts, and two more.
 SIZE = 3
 SOON = LEASE + 2.0
 
 
-def deploy(served: Served, *names: str) -> None:
+def laminar(served: Served, *words: str) -> None:
     environment = {**os.environ, "LAMINAR_SERVER_ENDPOINT": served.url, "CHAOS_JOURNAL": str(served.journal)}
-    command = [COMMAND, "deploy", "-q", str(PROGRAM), *names]
     done = subprocess.run(
-        command, env=environment, cwd=served.folder, check=False, capture_output=True, text=True, timeout=60
+        [COMMAND, *words], env=environment, cwd=served.folder, check=False, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
-
-
-def laminar(served: Served, *words: str) -> None:
-    environment = {**os.environ, "LAMINAR_SERVER_ENDPOINT": served.url}
-    subprocess.run([COMMAND, *words], env=environment, cwd=served.folder, check=True, capture_output=True, timeout=60)
 
 
 @pytest.fixture(params=["sqlite", "two servers"])
@@ -78,7 +72,7 @@ def runs(served: Served) -> dict[str, State]:
 def test_each_second_has_its_run_and_no_second_has_two(servers: list[Served], seed: int) -> None:
     dice = random.Random(seed)
     first = servers[0]
-    deploy(first, "env")
+    laminar(first, "deploy", "-q", str(PROGRAM), "env")
     assert holds(lambda: first.lines(), 30)
     for _ in range(EACH):
         time.sleep(dice.uniform(0.0, 1.2))
@@ -87,7 +81,7 @@ def test_each_second_has_its_run_and_no_second_has_two(servers: list[Served], se
         time.sleep(dice.uniform(0.0, 1.0))
         victim.start()
     laminar(first, "trigger", "pause", "scheduled.tick", "second")
-    assert holds(lambda: all(state.terminal for state in runs(first).values()), 60), runs(first)
+    assert holds(lambda: all(state.terminal for state in runs(first).values()), 60, PAUSE), runs(first)
     assert set(runs(first).values()) == {State.SUCCEEDED}
     noted = {(line[1], line[2]) for line in first.lines()}
     due = sorted(second for second, _ in noted)
@@ -103,7 +97,7 @@ def test_a_queue_is_never_exceeded_whatever_is_killed_and_free_when_its_holder_i
     dice = random.Random(seed)
     first = servers[0]
     laminar(first, "queue", "create", "gpu", "--size", str(SIZE))
-    deploy(first, "gpu")
+    laminar(first, "deploy", "-q", str(PROGRAM), "gpu")
     died: dict[int, float] = {}
     names = [f"r{seed}-{number}" for number in range(5 * EACH)]
     for number, name in enumerate(names):
@@ -113,7 +107,7 @@ def test_a_queue_is_never_exceeded_whatever_is_killed_and_free_when_its_holder_i
             strike(servers, dice, died)
     first.wait(names)
     assert most_at_once(first, died) <= SIZE
-    assert holds(lambda: taken(first) == 0, SOON), "a slot was never given back"
+    assert holds(lambda: taken(first) == 0, SOON, PAUSE), "a slot was never given back"
 
 
 def strike(servers: list[Served], dice: random.Random, died: dict[int, float]) -> None:

@@ -30,13 +30,13 @@ RUN = "chaos"
 PATIENCE = 60.0
 
 
-def holds(condition: Callable[[], object], patience: float = PATIENCE) -> bool:
-    """Wait until a condition holds; tell whether it did in time."""
+def holds(condition: Callable[[], object], patience: float = PATIENCE, pause: float = 0.01) -> bool:
+    """Wait until a condition holds; tell whether it did in time. Where a look costs much, the pause is longer."""
     deadline = time.monotonic() + patience
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.01)
+        time.sleep(pause)
     return True
 
 
@@ -136,7 +136,7 @@ class Trial:
         return [pid for pid in [*labelled, *strays] if processes.start_time(pid) is not None]
 
     def left_behind(self) -> list[str]:
-        holds(lambda: not self.left(), 5)
+        holds(lambda: not self.left(), 5, 0.05)
         return [f"process {pid} was left" for pid in self.left()]
 
     def end(self) -> None:
