@@ -24,7 +24,7 @@ from laminar.server.pools import Attempt, Gone, Handle, Pool
 from laminar.server.queues import Queues
 from laminar.server.signing import Signer
 from laminar.server.slots import Slots
-from laminar.wire.agents import Heard, Hello, Key, Report, Start
+from laminar.wire.agents import Chunk, Heard, Hello, Key, Report, Start
 from laminar.wire.specs import EntitySpec
 
 SPACE = "default/development"
@@ -208,6 +208,41 @@ def test_an_agent_has_no_attempts_of_other_spaces(tmp_path: Path) -> None:
         heard: Heard = agent.call("POST", "/agent/report", body=Report(started=[own, other]), returns=Heard)
         assert heard.unknown == [other]
         agent.close()
+
+
+class Held(Deserted):
+    """Finds agents only when it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks, self.may = threading.Event(), threading.Event()
+
+    def find(self, id: str, gone: Callable[[Gone], None]) -> Handle | None:  # noqa: A002
+        self.looks.set()
+        self.may.wait(jobs.PATIENCE)
+        return None
+
+
+def test_what_an_agent_tells_while_it_is_taken_up_again_is_of_attempts_that_may_be_taken_back(tmp_path: Path) -> None:
+    own, heard = Key.of(key("run")), list[Heard]()
+    report = Report(started=[own], output=[Chunk(key=own, offset=0, data=b"said")])
+    with jobs.serving(tmp_path) as served:
+        served.parts.engine.agents.launcher = held = Held()
+        token = served.parts.signer.sign("agent", {"agent": "agent", "pool": vars(Pool(SPACE, "0" * 32))}, 60.0)
+        agent = type(served.client)(served.url, token)
+        comes = threading.Thread(target=lambda: agent.call("POST", "/agent/hello", body=Hello(live=[own])))
+        tells = threading.Thread(
+            target=lambda: heard.append(agent.call("POST", "/agent/report", body=report, returns=Heard))
+        )
+        comes.start()
+        assert held.looks.wait(jobs.PATIENCE)
+        tells.start()
+        tells.join(0.5)  # an answer that comes before all is known is there by then
+        held.may.set()
+        comes.join()
+        tells.join()
+        agent.close()
+    assert [(answer.unknown, answer.later) for answer in heard] == [([], [own])]
 
 
 def test_a_run_that_is_left_keeps_no_slot_and_waits_for_none(table: Table) -> None:

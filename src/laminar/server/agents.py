@@ -301,28 +301,33 @@ class Agents:
                 attempt = agent.live.get(started.key())
                 if attempt is not None:
                     attempt.deliver(Started(attempt.key))
-                elif not self.left(agent, started):
+                elif not self._is_left(agent, started):
                     unknown.append(started)
             for end in report.ended:
                 attempt = agent.live.get(end.key.key())
                 if attempt is not None:
                     self._end(attempt, self._told(attempt, end.ended(attempt.key)))
-                elif self.left(agent, end.key):
+                elif self._is_left(agent, end.key):
                     later.append(end.key)
             if report.failed is not None:
                 self._fail(agent, report.failed.failure())
         return unknown, later
 
-    def left(self, agent: Agent, key: Key) -> bool:
-        """Tell whether an attempt was started for a server that is gone, and nobody has taken it back yet."""
+    def _is_left(self, agent: Agent, key: Key) -> bool:
         known = key.key()
         left = self._left.get(known.action)
         return left is not None and left.agent is agent and left.key == known
 
-    def running(self, agent: Agent, key: Key) -> AttemptKey | None:
-        """Give the name that an attempt has now; None if it is not this agent's."""
-        attempt = agent.live.get(key.key())
-        return None if attempt is None else attempt.key
+    def running(self, agent: Agent, key: Key) -> tuple[AttemptKey | None, bool]:
+        """Look for an attempt; an agent that is being taken up, or an attempt that is being taken back, is waited for.
+
+        Returns:
+            The name that it has now, None if it is not this agent's; and whether it was started for a server that is
+            gone, and nobody has taken it back yet.
+        """
+        with self._lock:
+            attempt = agent.live.get(key.key())
+            return None if attempt is None else attempt.key, self._is_left(agent, key)
 
     def _told(self, attempt: Attempt, ended: Ended) -> Ended:
         """See what an end means here that this server has not asked for: it is no fault of the attempt's own.

@@ -71,11 +71,11 @@ def _report(asked: Asked, agent: Agent) -> Heard:
     engine, told = asked.services.engine, asked.body
     unknown, later, pieces = [], [], []
     for chunk in told.output:
-        key = engine.agents.running(agent, chunk.key)
+        key, left = engine.agents.running(agent, chunk.key)
         if key is not None:
             engine.output.add(key, chunk.offset, chunk.data)
             pieces.append((key, chunk.offset, len(chunk.data)))
-        elif engine.agents.left(agent, chunk.key):
+        elif left:
             later.append(chunk.key)
         else:
             unknown.append(chunk.key)
