@@ -11,7 +11,6 @@ import fleets
 import pytest
 from fleets import Fleet, until
 
-import engines
 from engines import Engine
 from laminar.server.launchers.contract import name_of
 
@@ -25,9 +24,7 @@ def server(
     needs: Callable[[object, str], None],
 ) -> Iterator[Fleet]:
     """A server for all tests, to which all flows are deployed."""
-    needs("docker" in container_engines, "docker for tests: see .ci/engines status")
-    engine = container_engines["docker"]
-    needs(engines.is_local(engine.gateway()), "an engine whose bridge is on it")
+    engine = fleets.docker(container_engines, needs)
     folder = tmp_path_factory.mktemp("fleet")
     with fleets.fleet(folder, engine) as made:
         shutil.copy(PROGRAM, folder)  # a project of its own, with the program at its top

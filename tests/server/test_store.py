@@ -271,7 +271,7 @@ def peak_memory() -> int:
 def test_two_hundred_uploads_at_once_take_little_memory_and_leave_nothing_of_the_wrong(
     shop: stores.Shop, tmp_path: Path
 ) -> None:
-    data = b"x" * (2 << 20)
+    data = b"x" * (1 << 20)
     urls = [put_url(shop, data, f"{stores.SPACE}/bundles/{number}") for number in range(200)]
     wrong = data[:-1] + b"y"
     Path("/proc/self/clear_refs").write_text("5")
