@@ -31,7 +31,7 @@ class Start(Layer):
     foreach=ForEach(parameters=[Parameter(layer=Start, attribute="items")]),
     container=Container(memory=128, env=ENVIRONMENT),
     retry=Retry(attempts=1000, delay=0.001, backoff=1),
-    timeout=Timeout(8),
+    timeout=Timeout(15),
 )
 class Fan(Layer):
     def __call__(self, start: Start) -> None:
