@@ -29,7 +29,7 @@ pytestmark = pytest.mark.chaos
 HERE = Path(__file__).parent
 PROGRAM = HERE / "programs" / "twenty.py"
 FULL = os.environ.get("LAMINAR_CHAOS") == "full"
-TRIALS = 100 if FULL else 6
+TRIALS = 100 if FULL else 10
 LAYERS = 20
 SPLITS = 27  # nineteen layers of one split, and one of eight
 RUN = "chaos"

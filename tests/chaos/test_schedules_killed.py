@@ -29,8 +29,8 @@ pytestmark = pytest.mark.chaos
 
 PROGRAM = HERE / "programs" / "scheduled.py"
 #: How often a server is killed, in sessions of a few.
-KILLS = 200 if FULL else 10
-EACH = 20 if FULL else 5
+KILLS = 200 if FULL else 20
+EACH = 20 if FULL else 10
 #: Slots of the queue; seconds that their lease counts, and two more.
 SIZE = 3
 SOON = LEASE + 2.0

@@ -16,8 +16,8 @@ from trials import FULL
 pytestmark = pytest.mark.chaos
 
 #: How often something is killed, in sessions of a few.
-KILLS = 100 if FULL else 6
-EACH = 10 if FULL else 6
+KILLS = 100 if FULL else 10
+EACH = 10
 #: Seconds that a server's word counts, and two more.
 SOON = 12.0
 

@@ -21,7 +21,7 @@ from laminar.server.agents import SILENCE
 pytestmark = pytest.mark.chaos
 
 #: Runs under restarts of PostgreSQL, runs of two servers, runs behind a bad network, cancelled runs.
-RESTARTED, SHARED, TROUBLED, CANCELLED = (200, 200, 40, 100) if FULL else (10, 10, 3, 6)
+RESTARTED, SHARED, TROUBLED, CANCELLED = (200, 200, 40, 100) if FULL else (20, 20, 4, 10)
 #: Seconds within which it is noticed that a worker is dead.
 NOTICED = 20.0
 

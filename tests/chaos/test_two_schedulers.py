@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.chaos
 
-ROUNDS = 100 if FULL else 6
+ROUNDS = 100 if FULL else 10
 #: Seconds between the starts of the two.
 OFFSETS = [0, 0.005, 0.02, 0.05, 0.1, 0.3]
 GRACE = 5
