@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import hashlib
 import ipaddress
 import json
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -14,9 +17,17 @@ import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from laminar.packaging import wheel
+
 COMMAND = Path(__file__).parent.parent / ".ci" / "engines"
 #: Debian's own client, where it is: a newer one may lack BuildKit.
 DOCKER = shutil.which("docker", path="/usr/bin") or "docker"
+#: An image with pip, and with what laminar needs of a package index.
+PREPARED = """\
+FROM {image}
+RUN python3 -m venv --system-site-packages /opt/venv && /opt/venv/bin/pip install --no-cache-dir {requirements}
+ENV PATH=/opt/venv/bin:$PATH
+"""
 
 
 @dataclass(frozen=True)
@@ -37,14 +48,32 @@ class Engine:
     variables: dict[str, str]
     prefix: str = field(default_factory=lambda: f"laminar-test-{uuid.uuid4().hex[:12]}")
 
-    def docker(self, *arguments: str) -> str:
+    def docker(self, *arguments: str, stdin: str = "") -> str:
         """Run the ``docker`` command, which talks to Podman too; gives what it printed."""
         done = subprocess.run(
-            [DOCKER, "--host", self.address, *arguments], capture_output=True, text=True, check=False, timeout=250
+            [DOCKER, "--host", self.address, *arguments],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=250,
         )
         if done.returncode:
             raise RuntimeError(f"docker {' '.join(arguments)} ended with {done.returncode}: {done.stderr}")
         return done.stdout.strip()
+
+    def prepared(self) -> str:
+        """Name an image that has all but laminar of what laminar puts into an image, and so makes builds short.
+
+        The first who asks makes it. It is kept for other sessions, until ``.ci/engines`` drops it for its age.
+        """
+        dockerfile = PREPARED.format(image=self.image, requirements=shlex.join(wheel.requirements()))
+        name = f"laminar-test-prepared:{hashlib.sha256(dockerfile.encode()).hexdigest()[:16]}"
+        with COMMAND.open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not self.docker("images", "--quiet", name):
+                self.docker("build", "--network", "host", "--tag", name, "-", stdin=dockerfile)
+        return name
 
     def gateway(self) -> str:
         """Give the address by which containers reach this machine over the default bridge."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,21 @@ ENDING = """
             told["artifacts"] = {artifacts}
         print("TOLD", json.dumps(told))
 """
+#: The same for several flows, each with words by which it is known; what came of one is no matter to the others.
+SEVERAL = """
+    for words, make in FLOWS.items():
+        if flow := make():
+            told = {}
+            try:
+                execution = flow(execution="run")
+            except Exception as error:
+                told["type"] = type(error).__name__
+                told["text"] = str(error)
+                told["notes"] = getattr(error, "__notes__", [])
+            else:
+                told["artifacts"] = getattr(execution.layer("Only"), "told", None)
+            print("TOLD", json.dumps([words, flow.name, told]))
+"""
 ROOT = "datastores.Local(root='root')"
 
 
@@ -64,6 +80,37 @@ def one_layer(folder: Path, body: str, *, registration: str = "", top: str = "",
     inner = textwrap.indent(textwrap.dedent(body).strip(), "        ")
     ending.setdefault("artifacts", "vars(execution.layer(Only)).get('none')")
     return write(folder, top, f"{layer}{inner}\n", **ending)
+
+
+def several(folder: Path, cases: Mapping[str, Mapping[str, str]], *, top: str = "") -> Path:
+    """Write a program of several flows, one after the other, each of one layer, ``Only``.
+
+    Args:
+        folder: Where it is written.
+        cases: By words: Python for ``body``, and for ``registration``, ``executor`` and ``datastore`` where it matters.
+        top: What all have above them.
+    """
+    parts, flows = [], []
+    for number, (words, case) in enumerate(cases.items()):
+        name = f"Flow{number}"
+        head = f"class {name}(Flow): ...\n\n@{name}.register({case.get('registration', '')})\nclass Only(Layer):\n"
+        body = textwrap.indent(textwrap.dedent(case["body"]).strip(), "        ")
+        parts.append(f"{head}    def __call__(self):\n{body}\n")
+        datastore, executor = case.get("datastore", ROOT), case.get("executor", "executors.Docker()")
+        arguments = f"datastore={datastore}, executor={executor}, scheduler=Scheduler(quiet=True, grace=0.5)"
+        flows.append(f"    {words!r}: lambda: {name}({arguments}),")
+    script = folder / "main.py"
+    whole = (BEGINNING, top, *parts, "\n".join(["FLOWS = {", *flows, "}"]), SEVERAL)
+    script.write_text("\n".join(textwrap.dedent(part) for part in whole))
+    return script
+
+
+def all_told(script: Path, **options: Any) -> dict[str, dict[str, Any]]:
+    """Run a program of several flows, and read what it tells of the end of each; ``flow`` is its name."""
+    done = run(script, **{"timeout": 110, **options})
+    assert done.returncode == 0, done.stderr
+    lines = [line.removeprefix("TOLD ") for line in done.stdout.splitlines() if line.startswith("TOLD ")]
+    return {words: {"flow": flow, **told} for words, flow, told in map(json.loads, lines)}
 
 
 def run(script: Path, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:

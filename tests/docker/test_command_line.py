@@ -36,7 +36,7 @@ ALONE = """
 
 
 @pytest.fixture
-def shell(tmp_path: Path, container_engine: Engine) -> Iterator[Shell]:
+def shell(tmp_path: Path) -> Iterator[Shell]:
     made = Shell(tmp_path)
     yield made
     made.close()
@@ -53,10 +53,10 @@ def test_laminar_run_builds_what_the_script_declares(shell: Shell, variables: di
     assert (answer.code, "1.2 million" in answer.out) == (0, True), answer.err
 
 
-def test_files_that_the_code_would_hide_are_refused_with_the_remedy(shell: Shell, variables: dict[str, str]) -> None:
+def test_files_that_the_code_would_hide_are_refused_with_the_remedy(yard: Yard) -> None:
     image = "executor=executors.Docker(image=Image.from_debian_base().with_source_file('main.py'))"
-    shell.write("main.py", ALONE.replace("EXECUTOR", image))
-    answer = shell.python("main.py", **variables)
+    yard.write("main.py", ALONE.replace("EXECUTOR", image))
+    answer = yard.python("main.py")
     assert answer.code == 1
     assert "with_source_file('main.py', '/data/')" in answer.err
 
@@ -82,8 +82,9 @@ def test_what_a_build_says_before_it_fails_is_told_once(yard: Yard) -> None:
     name = yard.engine.prefix.removeprefix("laminar-")
     image = f"Image.from_debian_base(name='{name}-fails').with_commands('echo is wr\"\"ong here; exit 7')"
     yard.flow(ONE, layer=f"container=Container(image={image})")
-    answer = yard.laminar("run", "main.py", "Held", LAMINAR_IMAGE_BUILDER="classic")
+    yard.builds("classic")
+    answer = yard.laminar("run", "main.py", "Held")
     assert answer.code == 1
     assert (answer.out + answer.err).count("is wrong here") == 1
-    quiet = yard.laminar("run", "--quiet", "main.py", "Held", LAMINAR_IMAGE_BUILDER="classic")
+    quiet = yard.laminar("run", "--quiet", "main.py", "Held")
     assert (quiet.out + quiet.err).count("is wrong here") == 1

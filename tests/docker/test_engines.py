@@ -117,7 +117,7 @@ def test_a_layer_may_have_a_command_of_its_own(docker_host: str, tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("reuse", "count"),
-    [("None", 15), ("ReusePolicy(replicas=(0, 2), idle_ttl=5, concurrency=2)", 50)],
+    [("None", 6), ("ReusePolicy(replicas=(0, 2), idle_ttl=5, concurrency=2)", 20)],
     ids=["cold", "warm"],
 )
 def test_many_splits_hooks_and_chains(docker_host: str, tmp_path: Path, reuse: str, count: int) -> None:
@@ -184,7 +184,7 @@ if __name__ == "__main__" and flow:
 }
 
 
-def test_a_package_is_started_as_a_module(container_engine: Engine, tmp_path: Path) -> None:
+def test_a_package_is_started_as_a_module(docker_host: str, tmp_path: Path) -> None:
     for name, text in PACKAGE.items():
         (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text(text)
@@ -217,22 +217,24 @@ class Only(Layer):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "env"),
-    [(["--executor", "docker"], {}), ([], {"LAMINAR_EXECUTOR": "docker"})],
+    ("flow", "shown", "arguments", "env"),
+    [
+        ("OneFlow", "True", ["--executor", "docker"], {}),
+        ("OtherFlow", "[True]", [], {"LAMINAR_EXECUTOR": "docker"}),
+    ],
     ids=["option", "variable"],
 )
 def test_the_command_line_runs_any_flow_of_a_file_in_containers(
-    docker_host: str, tmp_path: Path, arguments: list[str], env: dict[str, str]
+    docker_host: str, tmp_path: Path, flow: str, shown: str, arguments: list[str], env: dict[str, str]
 ) -> None:
     (tmp_path / "flows.py").write_text(PLAIN)
-    for flow, shown in (("OneFlow", "True"), ("OtherFlow", "[True]")):
-        done = shell(tmp_path, "run", *arguments, "flows.py", flow, **env)
-        assert done.returncode == 0, done.stderr
-        shown_by = "import sys; from flows import *; flow = {0}(); print(flow.execution({1!r}).layer('Only').inside)"
-        run_id = next(iter((tmp_path / ".laminar" / flow / "archives").iterdir())).name
-        code = shown_by.format(flow, run_id)
-        read = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-        assert read.stdout.strip() == shown
+    done = shell(tmp_path, "run", *arguments, "flows.py", flow, **env)
+    assert done.returncode == 0, done.stderr
+    shown_by = "import sys; from flows import *; flow = {0}(); print(flow.execution({1!r}).layer('Only').inside)"
+    run_id = next(iter((tmp_path / ".laminar" / flow / "archives").iterdir())).name
+    code = shown_by.format(flow, run_id)
+    read = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert read.stdout.strip() == shown
 
 
 def shell(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:

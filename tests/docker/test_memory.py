@@ -9,11 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from engines import Engine
 from laminar.ledger.sql import Ledger
-from programs import HOLD, artifacts, one_layer, told, write
+from programs import HOLD, all_told, artifacts, one_layer, several, told, write
 
 HOG = """
     def limit():
@@ -31,15 +29,13 @@ HOG = """
 SMALL = "container=Container(memory=100), retry=Retry(memory=2.0, memory_max=110)"
 
 
-def outcomes(script: Path) -> list[str]:
+def outcomes(script: Path, flow: str = "OneFlow") -> list[str]:
     """Give how each attempt of a run has ended."""
     ledger = Ledger(str(script.parent / "root" / "ledger.db"), create=False)
-    return [(attempt.outcome or "").partition(":")[0] for attempt in ledger.attempts("OneFlow", "run")]
+    return [(attempt.outcome or "").partition(":")[0] for attempt in ledger.attempts(flow, "run")]
 
 
-def test_hooks_and_retries_set_the_limit_that_the_container_really_has(
-    container_engine: Engine, tmp_path: Path
-) -> None:
+def test_hooks_and_retries_set_the_limit_that_the_container_really_has(docker_host: str, tmp_path: Path) -> None:
     body = """
         class OneFlow(Flow): ...
 
@@ -77,43 +73,41 @@ def test_hooks_and_retries_set_the_limit_that_the_container_really_has(
     assert len(outcomes(script)) == 5
 
 
-#: What a layer does that may take 100 MB: the type of its error, and how often it was tried.
+#: What a layer does that may take 100 MB: the type of its error, None if there is none, and how often it was tried.
 ENDS = {
-    "it takes too much": ("hog(300)", {}, "OutOfMemoryError", 2),
-    "its module takes too much": ("pass", {"top": "if 'GREEDY' in os.environ: hog(300)"}, "OutOfMemoryError", 1),
-    "it exits with the code of a kill": ("os._exit(137)", {}, "AttemptExitedError", 1),
-    "it kills itself": ("os.kill(os.getpid(), signal.SIGKILL)", {}, "AttemptKilledError", 1),
-    "it raises what Python raises": ("raise MemoryError('mine')", {}, "MemoryError", 1),
-    "a child takes too much and it fails": (
-        "raise ValueError(subprocess.run([sys.executable, '-c', 'x = b\"1\" * 300_000_000']).returncode)",
-        {},
-        "ValueError",
-        1,
-    ),
+    "it takes too much": ("hog(300)", "OutOfMemoryError", 2),
+    "its module takes too much": ("pass", "OutOfMemoryError", 1),
+    "it exits with the code of a kill": ("os._exit(137)", "AttemptExitedError", 1),
+    "it kills itself": ("os.kill(os.getpid(), signal.SIGKILL)", "AttemptKilledError", 1),
+    "it raises what Python raises": ("raise MemoryError('mine')", "MemoryError", 1),
+    "a child takes too much and it fails": ("raise ValueError(greedy_child())", "ValueError", 1),
+    "a child takes too much and it goes on": ("self.told = greedy_child()", None, 1),
 }
+CHILD = """
+    def greedy_child():
+        return subprocess.run([sys.executable, "-c", "x = b'1' * 300_000_000"]).returncode
+
+    if "GREEDY" in os.environ:
+        hog(300)
+"""
 
 
-@pytest.mark.parametrize("end", ENDS)
-def test_a_memory_kill_is_told_from_other_ends(container_engine: Engine, tmp_path: Path, end: str) -> None:
-    body, more, kind, tries = ENDS[end]
-    registration = SMALL
-    if "top" in more:
-        registration = "container=Container(memory=100, env={'GREEDY': 'yes'})"
-    script = one_layer(tmp_path, body, registration=registration, top=textwrap.dedent(HOG) + more.get("top", ""))
-    found = told(script)
-    assert found["type"] == kind, found
-    assert outcomes(script) == [{"OutOfMemoryError": "out-of-memory"}.get(kind, outcomes(script)[0])] * tries
-    told_so = re.search(r"the kernel killed it for memory.*; its limit is memory=1[01]0\b", found["text"])
-    assert bool(told_so) == (kind == "OutOfMemoryError"), found["text"]
-
-
-def test_a_child_that_is_killed_for_memory_does_not_end_a_layer_that_goes_on(
-    container_engine: Engine, tmp_path: Path
-) -> None:
-    body = "self.code = subprocess.run([sys.executable, '-c', 'x = b\"1\" * 300_000_000']).returncode"
-    script = one_layer(tmp_path, body, registration=SMALL, artifacts="execution.layer(Only).code")
-    assert artifacts(script) == -9
-    assert outcomes(script) == ["succeeded"]
+def test_a_memory_kill_is_told_from_other_ends(container_engine: Engine, tmp_path: Path) -> None:
+    cases = {words: {"body": body, "registration": SMALL} for words, (body, _, _) in ENDS.items()}
+    cases["its module takes too much"]["registration"] = "container=Container(memory=100, env={'GREEDY': 'yes'})"
+    script = several(tmp_path, cases, top=textwrap.dedent(HOG) + textwrap.dedent(CHILD))
+    found = all_told(script)
+    for words, (_, kind, tries) in ENDS.items():
+        one = found[words]
+        assert one.get("type") == kind, (words, one)
+        ends = outcomes(script, one["flow"])
+        assert len(ends) == tries, words
+        killed = kind == "OutOfMemoryError"
+        assert [end == "out-of-memory" for end in ends] == [killed] * tries, words
+        told_so = re.search(r"the kernel killed it for memory.*; its limit is memory=1[01]0\b", one.get("text", ""))
+        assert bool(told_so) == killed, (words, one)
+    assert found["a child takes too much and it goes on"]["artifacts"] == -9
+    assert outcomes(script, found["a child takes too much and it goes on"]["flow"]) == ["succeeded"]
 
 
 def test_a_container_that_is_killed_by_hand_was_not_killed_for_memory(container_engine: Engine, tmp_path: Path) -> None:

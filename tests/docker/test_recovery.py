@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from yards import ACTION, INSTALLATION, KEPT, ONE, Yard
+from yards import ACTION, INSTALLATION, JOINED, KEPT, ONE, Yard
 
 from engines import Engine
 
@@ -44,7 +44,7 @@ def second_outcomes(yard: Yard) -> list[tuple[int, str | None]]:
 
 
 def take_back(yard: Yard, policy: str | None) -> None:
-    yard.flow(warm=policy)
+    yard.flow(JOINED, warm=policy)
     killed_amid(yard, "0", "1")
     resumed_amid(yard, "0", "1")
     assert yard.noted("begins") == ["0", "1"]
@@ -221,8 +221,8 @@ def strace(needs: Callable[[object, str], None]) -> str:
 
 
 @pytest.mark.parametrize("builder", ["classic", "buildkit"])
-def test_a_scheduler_killed_during_a_build(yard: Yard, builder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LAMINAR_IMAGE_BUILDER", builder)
+def test_a_scheduler_killed_during_a_build(yard: Yard, builder: str) -> None:
+    yard.builds(builder)
     name = f"{yard.engine.prefix.removeprefix('laminar-')}-{builder}-killed"
     word = f"sleep 3.{time.time_ns()}"  # which no cache has
     image = f"Image.from_debian_base(name={name!r}).with_commands({word!r})"

@@ -21,7 +21,7 @@ from laminar.configurations import datastores, executors
 from laminar.configurations.layers import Container, ReusePolicy
 from laminar.errors import FlowError
 from laminar.packaging.images import Images
-from programs import artifacts, one_layer, run, told, write
+from programs import all_told, artifacts, one_layer, run, several, told, write
 from shells import PROGRAM
 
 #: A flow whose disk fills up just before its attempt is handed to a container, or amid its work.
@@ -51,7 +51,7 @@ MISTAKES = {
         ["no image no-such/image:1", "docker.io", "docker load"],
     ),
     "a build that fails": (
-        "container=Container(image=Image.from_debian_base().with_commands('echo last words; exit 9'))",
+        "container=Container(image=Image.from_registry('{prepared}').with_commands('echo last words; exit 9'))",
         "ImageBuildError",
         ["RUN echo last words; exit 9", "last words\n", "root/logs/images/", "Mend the step"],
     ),
@@ -112,23 +112,33 @@ RESUMED = ["an image that does not exist", "a network that does not exist", "an 
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> Iterator[Callable[[Engine], dict[str, str]]]:
-    """Make images that laminar cannot use, each with a name of the tests."""
+def place(tmp_path: Path) -> Callable[[Engine, str], str]:
+    """Put the names of images into a text; those that laminar cannot use are made, each with a name of the tests."""
 
-    def make(engine: Engine) -> dict[str, str]:
-        automatic = asyncio.run(_automatic(tmp_path))
-        python = f"FROM {engine.image}\nRUN ln -s python3 /usr/bin/python\n"
+    def bare(engine: Engine) -> str:
+        return engine.image
+
+    def prepared(engine: Engine) -> str:
+        return engine.prepared()
+
+    def without(engine: Engine) -> str:
+        return built(engine, "without", f"FROM {engine.image}\nRUN ln -s python3 /usr/bin/python\n")
+
+    def other(engine: Engine) -> str:
         older = "RUN echo 'VERSION = \"1999.1\"' > $(python -c 'import laminar.version as v; print(v.__file__)')"
-        names = {"bare": engine.image}
-        for name, text in {"without": python, "other": f"FROM {automatic}\nUSER root\n{older}\n"}.items():
-            names[name] = f"{engine.prefix}-{name}"
-            folder = tmp_path / name
-            folder.mkdir()
-            (folder / "Dockerfile").write_text(text)
-            engine.docker("build", "--tag", names[name], str(folder))
-        return names
+        return built(engine, "other", f"FROM {asyncio.run(_automatic(tmp_path))}\nUSER root\n{older}\n")
 
-    return make
+    def built(engine: Engine, name: str, dockerfile: str) -> str:
+        engine.docker("build", "--tag", f"{engine.prefix}-{name}", "-", stdin=dockerfile)
+        return f"{engine.prefix}-{name}"
+
+    def put(engine: Engine, text: str) -> str:
+        for make in (bare, prepared, without, other):
+            word = f"{{{make.__name__}}}"
+            text = text.replace(word, make(engine)) if word in text else text
+        return text
+
+    return put
 
 
 async def _automatic(folder: Path) -> str:
@@ -136,43 +146,54 @@ async def _automatic(folder: Path) -> str:
         return await Images(client, lambda line: None, str(folder / "logs")).ready(Image.from_debian_base())
 
 
-def cases() -> list[Any]:
-    return [("docker", name) for name in MISTAKES] + [("podman", name) for name in ON_PODMAN]
+def mistaken(code: str) -> dict[str, str]:
+    """Give the case of a program that makes a mistake, unless ``MENDED`` is in its environment."""
+    where, good = ("executor", "executors.Docker()") if code.startswith("executors") else ("registration", "None")
+    return {"body": "self.told = 'done'", where: f"{code} if 'MENDED' not in os.environ else {good}"}
 
 
-@pytest.mark.parametrize(("engine", "mistake"), cases())
-def test_a_mistake_is_told_with_the_remedy(
-    engine_named: Callable[[str], Engine],
-    places: Callable[[Engine], dict[str, str]],
-    tmp_path: Path,
-    engine: str,
-    mistake: str,
-) -> None:
-    made = engine_named(engine)
-    code, kind, words = MISTAKES[mistake]
-    names = places(made) if "laminar" in mistake else {"bare": made.image}
-    for name, image in names.items():
-        code = code.replace(f"{{{name}}}", image)
-        words = [word.replace(f"{{{name}}}", image) for word in words]
-    (tmp_path / "Failing").write_text(f"FROM {made.image}\nRUN echo seen && exit 7\n")
-    good = "executors.Docker()"
-    wrong = f"{code} if 'MENDED' not in os.environ else {good if code.startswith('executors') else 'None'}"
-    script = one_layer(
-        tmp_path,
-        "self.done = 'done'",
-        registration="" if code.startswith("executors") else wrong,
-        executor=wrong if code.startswith("executors") else good,
-        artifacts="execution.layer(Only).done",
-    )
-    found = told(script, timeout=40)
-    assert found["type"] == kind, found
+def see(found: dict[str, Any], kind: str, words: list[str]) -> None:
+    """See that an error was told, with all words."""
+    assert found.get("type") == kind, found
     said = "\n".join([found["text"], *found["notes"]])
     for word in words:
-        assert word in said
-    assert "Resume with: laminar resume main.py run" in found["notes"]
-    if mistake in RESUMED:
-        done = resumed(script, MENDED="1")
-        assert done.returncode == 0, done.stderr
+        assert word in said, found
+
+
+@pytest.mark.parametrize(
+    ("engine", "mistakes"),
+    [("docker", [name for name in MISTAKES if name not in RESUMED]), ("podman", ON_PODMAN)],
+    ids=["docker", "podman"],
+)
+def test_mistakes_are_told_with_the_remedy(
+    engine_named: Callable[[str], Engine],
+    place: Callable[[Engine, str], str],
+    tmp_path: Path,
+    engine: str,
+    mistakes: list[str],
+) -> None:
+    made = engine_named(engine)
+    (tmp_path / "Failing").write_text(f"FROM {made.image}\nRUN echo seen && exit 7\n")
+    script = several(tmp_path, {name: mistaken(place(made, MISTAKES[name][0])) for name in mistakes})
+    found = all_told(script)
+    for name in mistakes:
+        _, kind, words = MISTAKES[name]
+        see(found[name], kind, [place(made, word) for word in words])
+
+
+@pytest.mark.parametrize("mistake", RESUMED)
+def test_a_run_goes_on_once_its_mistake_is_mended(
+    engine_named: Callable[[str], Engine], place: Callable[[Engine, str], str], tmp_path: Path, mistake: str
+) -> None:
+    made = engine_named("docker")
+    code, kind, words = MISTAKES[mistake]
+    case = mistaken(place(made, code))
+    body = case.pop("body")
+    script = one_layer(tmp_path, body, **case)
+    words = [*(place(made, word) for word in words), "Resume with: laminar resume main.py run"]
+    see(told(script, timeout=40), kind, words)
+    done = resumed(script, MENDED="1")
+    assert done.returncode == 0, done.stderr
 
 
 def resumed(script: Path, **env: str) -> subprocess.CompletedProcess[str]:
@@ -335,19 +356,13 @@ def own_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-#: What goes wrong in a container: layer, more of its program, type, words in the text or the notes.
+#: What goes wrong in a container: layer, more of its flow, type, words in the text or the notes.
 INSIDE = {
     "a package that only this machine has": (
         "import numpy",
         {},
         "ModuleNotFoundError",
         ["No module named 'numpy'", "with_pip_packages('numpy')", "# /// script", "copy_style='all'"],
-    ),
-    "a package at the top of the program": (
-        "pass",
-        {"top": "import numpy.linalg"},
-        "CodeLoadError",
-        ["main.py", "import numpy.linalg", "with_pip_packages('numpy')"],
     ),
     "what cannot be pickled": (
         "self.stream = (number for number in range(3))",
@@ -370,15 +385,17 @@ INSIDE = {
 }
 
 
-@pytest.mark.parametrize("mistake", INSIDE)
 def test_what_goes_wrong_in_a_container_is_told_with_what_the_container_has_to_do_with_it(
-    docker_host: str, tmp_path: Path, mistake: str
+    docker_host: str, tmp_path: Path
 ) -> None:
-    body, more, kind, words = INSIDE[mistake]
-    found = told(one_layer(tmp_path, body, **more))
-    assert found["type"] == kind
-    for word in words:
-        assert word in "\n".join([found["text"], *found["notes"]])
+    found = all_told(several(tmp_path, {name: {"body": body, **more} for name, (body, more, _, _) in INSIDE.items()}))
+    for name, (_, _, kind, words) in INSIDE.items():
+        see(found[name], kind, words)
+
+
+def test_a_package_at_the_top_of_a_program_that_only_this_machine_has_is_told(docker_host: str, tmp_path: Path) -> None:
+    found = told(one_layer(tmp_path, "pass", top="import numpy.linalg"))
+    see(found, "CodeLoadError", ["main.py", "import numpy.linalg", "with_pip_packages('numpy')"])
 
 
 def test_a_datastore_in_memory_is_refused_where_the_flow_is_made(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from yards import Yard
+from yards import JOINED, Yard
 
 ONE_PLACE = "ReusePolicy(replicas=(0, 1), idle_ttl=30)"
 #: Split 0 fails once, and waits for its retry while split 1 runs.
@@ -15,6 +15,7 @@ FAILS_FIRST = """
 def test_an_attempt_that_waits_for_the_room_of_one_taken_back_gets_it(yard: Yard) -> None:
     body = FAILS_FIRST.replace("@", str(yard.signs / "well"))
     yard.flow(
+        JOINED,
         warm=ONE_PLACE,
         body=body,
         CONCURRENCY=1,

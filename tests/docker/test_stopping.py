@@ -164,8 +164,8 @@ def endless_build(yard: Yard, name: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("builder", ["classic", "buildkit"])
-def test_a_stop_during_a_build_ends_the_build(yard: Yard, builder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LAMINAR_IMAGE_BUILDER", builder)
+def test_a_stop_during_a_build_ends_the_build(yard: Yard, builder: str) -> None:
+    yard.builds(builder)
     image, word = endless_build(yard, builder)
     yard.flow(ONE, layer=f"container=Container(image={image})")
     scheduler = yard.begin()

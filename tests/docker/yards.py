@@ -109,7 +109,7 @@ END = """
         else:
             flow(execution=sys.argv[1])
 """
-#: A layer, splits that wait while they are held, and a join. The words in capitals are filled in.
+#: A layer, and splits that wait while they are held. The words in capitals are filled in.
 FLOW = """
     class Held(Flow): ...
 
@@ -133,11 +133,17 @@ FLOW = """
             self.double = first.number * 2
 
 
+"""
+#: The same, and a layer that joins what the splits have.
+JOINED = (
+    FLOW
+    + """
     @Held.register
     class Third(Layer):
         def __call__(self, second: Second) -> None:
             sign("total", sum(second.double))
 """
+)
 #: One layer, whose body is filled in.
 ONE = """
     class Held(Flow): ...
@@ -162,6 +168,8 @@ class Yard(Shell):
         self.root = folder / ".laminar"
         self.signs = self.root / "signs"
         self.signs.mkdir(parents=True)
+        #: What its programs find in their environment.
+        self.variables = {name: value for name, value in engine.variables.items() if name.startswith("LAMINAR_")}
         self.installation = label_of(str(self.root), "", "").split("/")[2]
 
     def flow(
@@ -192,6 +200,10 @@ class Yard(Shell):
         """Run a scheduler to its end: its exit code and what it has printed."""
         answer = self.python("main.py", *(arguments or ("one",)))
         return answer.code, answer.out + answer.err
+
+    def builds(self, builder: str) -> None:
+        """Have images built by ``classic`` or ``buildkit``, upon a base with which that is soon done."""
+        self.variables |= {"LAMINAR_IMAGE_BUILDER": builder, "LAMINAR_IMAGE_BASE": self.engine.prepared()}
 
     def hold(self, place: str) -> None:
         (self.signs / f"hold-{place}").touch()
@@ -327,15 +339,11 @@ class Yard(Shell):
         for container in self.containers():
             self.engine.docker("rm", "--force", container)
 
-    @property
-    def _variables(self) -> dict[str, str]:
-        return {name: value for name, value in self.engine.variables.items() if name.startswith("LAMINAR_")}
-
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-        return super().start(*arguments, **{**self._variables, **options})
+        return super().start(*arguments, **{**self.variables, **options})
 
     def laminar(self, *arguments: str, **options: Any) -> Any:
-        return super().laminar(*arguments, **{**self._variables, **options})
+        return super().laminar(*arguments, **{**self.variables, **options})
 
 
 def _command(pid: int) -> list[str]:

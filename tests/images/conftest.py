@@ -11,25 +11,36 @@ from workshop import Workshop
 
 
 @pytest.fixture
-def workshop(container_engine, tmp_path):
-    """Each engine in turn, with the builder that it has of its own choice."""
-    return Workshop(container_engine, tmp_path)
+def made(monkeypatch, tmp_path):
+    """Makes workshops, in which images stand upon a base that has what laminar needs."""
+
+    def make(engine, builder=""):
+        monkeypatch.setenv("LAMINAR_IMAGE_BASE", engine.prepared())
+        return Workshop(engine, tmp_path, builder)
+
+    return make
 
 
 @pytest.fixture
-def docker_workshop(engine_named, tmp_path):
-    return Workshop(engine_named("docker"), tmp_path)
+def workshop(container_engine, made):
+    """Each engine in turn, with the builder that it has of its own choice."""
+    return made(container_engine)
+
+
+@pytest.fixture
+def docker_workshop(engine_named, made):
+    return made(engine_named("docker"))
 
 
 @pytest.fixture(params=["buildkit", "classic", "podman"])
-def any_builder(request, engine_named, monkeypatch, tmp_path, needs):
+def any_builder(request, engine_named, made, monkeypatch, needs):
     """Each builder in turn."""
     engine = engine_named("podman" if request.param == "podman" else "docker")
     if request.param == "buildkit":
         needs(_has_buildkit(), "a docker command that builds with BuildKit")
     if request.param != "podman":
         monkeypatch.setenv("LAMINAR_IMAGE_BUILDER", request.param)
-    return Workshop(engine, tmp_path, request.param)
+    return made(engine, request.param)
 
 
 def _has_buildkit() -> bool:

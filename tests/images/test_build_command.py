@@ -120,7 +120,7 @@ def test_a_build_that_fails_ends_the_command(shell, docker_workshop):
         "bad.py",
         f"""
         from laminar import Image
-        image = Image.from_registry("{docker_workshop.engine.image}").with_commands("echo so wrong; exit 3")
+        image = Image.from_registry("{docker_workshop.base}").with_commands("echo so wrong; exit 3")
         """,
     )
     answer = shell.laminar("build", "bad.py", "-q")

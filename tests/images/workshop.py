@@ -38,6 +38,11 @@ class Workshop:
         return f"{self.engine.prefix.removeprefix('laminar-')}-{self.builder or 'any'}"
 
     @property
+    def base(self) -> str:
+        """What images stand upon, unless they say otherwise."""
+        return os.environ["LAMINAR_IMAGE_BASE"]
+
+    @property
     def logs(self) -> Path:
         return self.folder / "logs"
 
