@@ -49,8 +49,6 @@ def engine_named(
         needs(name in container_engines, f"{name} for tests: see .ci/engines status")
         for variable, value in container_engines[name].variables.items():
             monkeypatch.setenv(variable, value)
-        # Engines are reached without TLS, and each process that imports their client reads this file, twice.
-        monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
         return container_engines[name]
 
     return take
