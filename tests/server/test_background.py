@@ -157,9 +157,22 @@ def test_agents_are_looked_at_after_a_look_that_failed(monkeypatch: pytest.Monke
     launcher = Broken()
     made = Agents(launcher, Signer(b"k" * 32))
     made.begin()
-    assert jobs.holds(made.settled)
+    assert jobs.holds(lambda: made.hears() or made.settled())
     monkeypatch.setattr(made, "_expected", {"another"})
-    assert jobs.holds(lambda: launcher.asked == 2)
+    assert jobs.holds(lambda: made.hears() or launcher.asked == 2)
+    made.close()
+
+
+def test_agents_of_a_server_before_are_waited_for_while_they_could_be_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("RETURN", 0.2), ("GLANCE", 0.01)):
+        monkeypatch.setattr(agents, name, seconds)
+    made = Agents(launcher := Broken(), Signer(b"k" * 32))
+    made.begin()
+    time.sleep(0.6)  # in which nothing takes requests
+    made.hears()
+    assert not made.settled()
+    assert jobs.holds(lambda: made.hears() or made.settled())
+    assert launcher.asked == 1
     made.close()
 
 

@@ -39,7 +39,8 @@ SILENCE = 15.0
 GLANCE = 1.0
 #: Seconds that an agent has to come up, its image being there.
 PATIENCE = 120.0
-#: Seconds that the agents of a server before have to come back; they try again every 5 s at least.
+#: Seconds that the agents of a server before have to come back, in which they can be heard; they try again every 5 s
+#: at least.
 RETURN = 10.0
 #: Seconds for which an attempt of a server that is gone is kept for the run that asks for it.
 UNCLAIMED = 60.0
@@ -430,6 +431,7 @@ class Agents:
         deaf = time.monotonic() - self._heard - GLANCE
         if deaf > GLANCE:
             with self._lock:
+                self._until += deaf
                 for agent in self._agents.values():
                     agent.seen += deaf
         self._heard = time.monotonic()
@@ -444,7 +446,7 @@ class Agents:
                 logs.mistake("agents were not looked at, or not all", error)
 
     def _look_once(self, now: float) -> None:
-        self._expect(now)
+        self._expect()
         self._stop_unclaimed(now)
         for agent in list(self._agents.values()):
             self._check(agent, now)
@@ -456,9 +458,9 @@ class Agents:
                 del self._left[action]
                 self._stop_left(left)
 
-    def _expect(self, now: float) -> None:
+    def _expect(self) -> None:
         """End agents of a server before that do not come back."""
-        if not self._expected or now < self._until:
+        if not self._expected or self._heard < self._until:
             return
         try:
             for name in self._expected:
