@@ -32,12 +32,6 @@ def server(
         yield made
 
 
-@pytest.fixture
-def fleet(server: Fleet) -> Iterator[Fleet]:
-    with server.anew() as found:
-        yield found
-
-
 def test_a_tree_of_tasks_runs_in_containers_one_for_each(fleet: Fleet) -> None:
     run = fleet.begin("fleet.tree", n=2)
     hosts = fleet.value(run)

@@ -26,12 +26,6 @@ def server(
         yield made
 
 
-@pytest.fixture
-def fleet(server: Fleet) -> Iterator[Fleet]:
-    with server.anew() as found:
-        yield found
-
-
 def test_containers_of_a_server_that_was_killed_are_taken_back_and_nothing_runs_twice(fleet: Fleet) -> None:
     run = fleet.begin("fleet.grove")
     fleet.noted("leaf-2")

@@ -106,12 +106,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         yield made
 
 
-@pytest.fixture
-def fleet(server: Fleet) -> Iterator[Fleet]:
-    with server.anew() as found:
-        yield found
-
-
 def test_layers_of_a_flow_that_a_task_calls_are_actions_of_its_run(fleet: Fleet) -> None:
     run = fleet.begin("mixed.breaks_once", count=3)
     assert fleet.value(run) == 5

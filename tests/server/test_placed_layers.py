@@ -32,12 +32,6 @@ def server(
         yield made
 
 
-@pytest.fixture
-def fleet(server: Fleet) -> Iterator[Fleet]:
-    with server.anew() as found:
-        yield found
-
-
 def finished(fleet: Fleet, flow: str) -> list[str]:
     """Run a flow to its end in success; gives what it has noted."""
     run = fleet.begin(flow)

@@ -32,12 +32,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
         yield made
 
 
-@pytest.fixture
-def fleet(server: Fleet) -> Iterator[Fleet]:
-    with server.anew() as found:
-        yield found
-
-
 def test_an_attempt_sees_nothing_of_what_the_server_alone_should_know(fleet: Fleet) -> None:
     seen = fleet.value(fleet.begin("fleet.surroundings"))
     assert "hidden" not in seen["values"]
