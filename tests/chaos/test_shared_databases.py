@@ -89,7 +89,7 @@ def ends(processes: list[subprocess.Popen[str]]) -> list[str]:
 
 
 def test_eight_processes_share_a_file_and_none_is_told_that_it_is_locked(tmp_path: Path) -> None:
-    count = 5000 if FULL else 200
+    count = 5000 if FULL else 500
     path = tmp_path / "server.db"
     with closing(open_database(f"sqlite:///{path}")) as database:
         database.transact(lambda connection: connection.define(MAKE))
@@ -102,7 +102,7 @@ def test_eight_processes_share_a_file_and_none_is_told_that_it_is_locked(tmp_pat
 def test_each_transaction_counts_once_while_postgresql_is_restarted_again_and_again(
     cluster: Cluster, postgres: str
 ) -> None:
-    writers, count, restarts = 4, 20_000 if FULL else 500, 20 if FULL else 4
+    writers, count, restarts = 4, 20_000 if FULL else 2000, 20 if FULL else 4
     with closing(open_database(postgres)) as database:
         database.transact(lambda connection: connection.define(MAKE))
         processes = started(WRITER, *([postgres, writer, count] for writer in range(writers)))
@@ -119,7 +119,7 @@ def test_each_transaction_counts_once_while_postgresql_is_restarted_again_and_ag
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_no_run_is_taken_by_two_servers(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    count = 10_000 if FULL else 300
+    count = 10_000 if FULL else 1000
     url = request.getfixturevalue("postgres") if kind == "postgres" else f"sqlite:///{tmp_path}/server.db"
     with closing(open_database(url)) as database:
         submissions = Submissions(database)

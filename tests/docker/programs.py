@@ -24,34 +24,25 @@ BEGINNING = """
     )
     from laminar.configurations.schedulers import Scheduler
 """
-#: What a program does in the end: it runs, and tells on one line what came of it.
-ENDING = """
-    flow = OneFlow(datastore={datastore}, executor={executor}, scheduler=Scheduler(quiet=True, grace=0.5))
-    if flow:
-        told = {{}}
+#: How a program runs a flow in the end, and what it tells on one line of what came of it.
+TELLING = """
+    def outcome(flow, artifacts):
         try:
             execution = flow(execution="run")
         except Exception as error:
-            told["type"] = type(error).__name__
-            told["text"] = str(error)
-            told["notes"] = getattr(error, "__notes__", [])
-        else:
-            told["artifacts"] = {artifacts}
-        print("TOLD", json.dumps(told))
+            return {"type": type(error).__name__, "text": str(error), "notes": getattr(error, "__notes__", [])}
+        return {"artifacts": artifacts(execution)}
+"""
+ENDING = """
+    flow = OneFlow(datastore={datastore}, executor={executor}, scheduler=Scheduler(quiet=True, grace=0.5))
+    if flow:
+        print("TOLD", json.dumps(outcome(flow, lambda execution: {artifacts})))
 """
 #: The same for several flows, each with words by which it is known; what came of one is no matter to the others.
 SEVERAL = """
     for words, make in FLOWS.items():
         if flow := make():
-            told = {}
-            try:
-                execution = flow(execution="run")
-            except Exception as error:
-                told["type"] = type(error).__name__
-                told["text"] = str(error)
-                told["notes"] = getattr(error, "__notes__", [])
-            else:
-                told["artifacts"] = getattr(execution.layer("Only"), "told", None)
+            told = outcome(flow, lambda execution: getattr(execution.layer("Only"), "told", None))
             print("TOLD", json.dumps([words, flow.name, told]))
 """
 ROOT = "datastores.Local(root='root')"
@@ -66,7 +57,7 @@ def write(folder: Path, *bodies: str, **ending: str) -> Path:
         **ending: Python for ``datastore``, ``executor`` and ``artifacts``.
     """
     ending = {"datastore": ROOT, "executor": "executors.Docker()", "artifacts": "None", **ending}
-    parts = (BEGINNING, *bodies, ENDING.format(**ending))
+    parts = (BEGINNING, *bodies, TELLING, ENDING.format(**ending))
     script = folder / "main.py"
     script.write_text("\n".join(textwrap.dedent(part) for part in parts))
     return script
@@ -100,7 +91,7 @@ def several(folder: Path, cases: Mapping[str, Mapping[str, str]], *, top: str = 
         arguments = f"datastore={datastore}, executor={executor}, scheduler=Scheduler(quiet=True, grace=0.5)"
         flows.append(f"    {words!r}: lambda: {name}({arguments}),")
     script = folder / "main.py"
-    whole = (BEGINNING, top, *parts, "\n".join(["FLOWS = {", *flows, "}"]), SEVERAL)
+    whole = (BEGINNING, top, *parts, "\n".join(["FLOWS = {", *flows, "}"]), TELLING, SEVERAL)
     script.write_text("\n".join(textwrap.dedent(part) for part in whole))
     return script
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import engines
 from engines import Engine
 from laminar.client.http import Client
 from laminar.host import processes
@@ -244,13 +243,6 @@ class Fleet:
             self.engine.docker("rm", "--force", *left)
         processes.sweep(f"agent/{name_of(str(self.state / 'agents'))}/")
         self.shell.close()
-
-
-def docker(found: dict[str, Engine], needs: Callable[[object, str], None]) -> Engine:
-    """Give the engine of a fleet whose attempts run in containers."""
-    needs("docker" in found, "docker for tests: see .ci/engines status")
-    needs(engines.is_local(found["docker"].gateway()), "an engine whose bridge is on it")
-    return found["docker"]
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from laminar.server.identity import Role
 from laminar.server.openapi import described
 
 #: Cases for each operation.
-CASES = 1000 if os.environ.get("LAMINAR_CHAOS") == "full" else 15
+CASES = 1000 if os.environ.get("LAMINAR_CHAOS") == "full" else 25
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

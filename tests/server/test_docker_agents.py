@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -20,14 +20,9 @@ SECRETS = {"LAMINAR_SECRET_BASE_PASSWORD": "tell-nobody", "PASSWORD_OF_SERVER": 
 
 
 @pytest.fixture(scope="module")
-def server(
-    tmp_path_factory: pytest.TempPathFactory,
-    container_engines: dict[str, Engine],
-    needs: Callable[[object, str], None],
-) -> Iterator[Fleet]:
+def server(tmp_path_factory: pytest.TempPathFactory, fleet_engine: Engine) -> Iterator[Fleet]:
     """A server for all tests, to which all is deployed."""
-    engine = fleets.docker(container_engines, needs)
-    with fleets.fleet(tmp_path_factory.mktemp("fleet"), engine, **SECRETS) as made:
+    with fleets.fleet(tmp_path_factory.mktemp("fleet"), fleet_engine, **SECRETS) as made:
         made.deploy("env", "kept", "early", "absent", "bare", "Squares", "Hungry")
         yield made
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import fleets
 import pytest
@@ -14,14 +14,9 @@ from engines import Engine
 
 
 @pytest.fixture(scope="module")
-def server(
-    tmp_path_factory: pytest.TempPathFactory,
-    container_engines: dict[str, Engine],
-    needs: Callable[[object, str], None],
-) -> Iterator[Fleet]:
+def server(tmp_path_factory: pytest.TempPathFactory, fleet_engine: Engine) -> Iterator[Fleet]:
     """A server for all tests."""
-    engine = fleets.docker(container_engines, needs)
-    with fleets.fleet(tmp_path_factory.mktemp("fleet"), engine) as made:
+    with fleets.fleet(tmp_path_factory.mktemp("fleet"), fleet_engine) as made:
         made.deploy("env")
         yield made
 

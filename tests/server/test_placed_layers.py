@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import fleets
@@ -18,15 +18,10 @@ PROGRAM = Path(__file__).with_name("placed.py")
 
 
 @pytest.fixture(scope="module")
-def server(
-    tmp_path_factory: pytest.TempPathFactory,
-    container_engines: dict[str, Engine],
-    needs: Callable[[object, str], None],
-) -> Iterator[Fleet]:
+def server(tmp_path_factory: pytest.TempPathFactory, fleet_engine: Engine) -> Iterator[Fleet]:
     """A server for all tests, to which all flows are deployed."""
-    engine = fleets.docker(container_engines, needs)
     folder = tmp_path_factory.mktemp("fleet")
-    with fleets.fleet(folder, engine) as made:
+    with fleets.fleet(folder, fleet_engine) as made:
         shutil.copy(PROGRAM, folder)  # a project of its own, with the program at its top
         made.deploy("Placed", "Commanded", "Unstarted", "Moved", file=folder / PROGRAM.name)
         yield made

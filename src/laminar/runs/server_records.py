@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from laminar.runs.server_runs import ServerRuns
     from laminar.wire.runs import KeptPage, KeptView, RunView
 
-#: Actions of which the reasons are counted.
-MOST = 2000
+#: Actions of which the reasons are counted: those of one page.
+MOST = 1000
 #: How reasons begin that say what the cache has to do with an action.
 CACHE = "cache:"
 
