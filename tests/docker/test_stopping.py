@@ -138,6 +138,8 @@ def test_a_stop_while_a_container_is_made_starts_no_attempt(yard: Yard, gate: Ga
     gate.reached()
     scheduler.send_signal(signal.SIGINT)
     yard.hears(scheduler, "stopping: SIGINT was received")
+    if policy is None:
+        yard.until(lambda: yard.orders() == [], "the order is withdrawn, whatever the engine does", SOON)
     gate.release()
     stopped(yard, scheduler, warm=policy is not None, layer="Only")
     assert yard.outcomes("Only") == ["cancelled"]

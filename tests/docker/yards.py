@@ -295,6 +295,10 @@ class Yard(Shell):
         finally:
             ledger.close()
 
+    def orders(self) -> list[Path]:
+        """List the orders for containers of attempts that may still be read."""
+        return sorted(self.root.glob(".attempts/**/*.order"))
+
     def state(self, run: str = "one") -> str:
         """Give the state of a run."""
         ledger = Ledger(str(self.root / "ledger.db"), create=False)

@@ -198,11 +198,11 @@ class Driver(ABC):
             return  # it stops already: a server is asked again and again
         parts = self.parts
         self.stopped = self.stopped or event.reason
-        parts.observer.notice(f"stopping: {event.reason}")
         parts.ledger.event(parts.space, parts.run, "stop", event.reason)
         if event.now:
             self.grace = 0.0
         self._halt(event.reason)
+        parts.observer.notice(f"stopping: {event.reason}")  # last: who hears it may rely on it
 
     def _halt(self, reason: str) -> None:
         self.parts.children.closed = reason

@@ -62,6 +62,18 @@ class Box:
             await asyncio.shield(self.remove())
             raise
 
+    async def create_for(self, job: Job, wanted: Wanted) -> None:
+        """Make and start it for an attempt, whose order is withdrawn as soon as that is to stop.
+
+        Raises:
+            DockerError: The engine refuses; nothing is left of it.
+        """
+        withdrawing = asyncio.ensure_future(self._withdraw(job))
+        try:
+            await self.create(wanted)
+        finally:
+            withdrawing.cancel()
+
     async def finish(self, job: Job) -> Ended:
         """Wait for the end of its attempt, stop it when that is asked, and remove it."""
         try:
@@ -109,12 +121,16 @@ class Box:
 
         Its order is withdrawn first: an init that has only just begun takes no signal yet.
         """
-        await job.stopped.wait()
-        orders.withdraw(self.manifest)
+        await self._withdraw(job)
         if job.grace > 0:
             await self.kill("SIGTERM")
             await job.grace_is_over()
         await self.kill_until_gone()
+
+    async def _withdraw(self, job: Job) -> None:
+        """Once the attempt is to stop: withdraw its order, unless that has been read."""
+        await job.stopped.wait()
+        orders.withdraw(self.manifest)
 
     async def kill_until_gone(self) -> None:
         """Kill the container, again and again: the engine may be away, such as for a restart, and not hear of it."""

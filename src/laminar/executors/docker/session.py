@@ -271,7 +271,7 @@ class DockerSession(Session):
         )
         box = Box(self, name, request.manifest, folder)
         self.note_placed(request, digest, name, kept=False)
-        await box.create(wanted)
+        await box.create_for(job, wanted)
         return box
 
     async def place_code(self, folder: str) -> None:
