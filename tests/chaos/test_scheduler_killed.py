@@ -17,6 +17,7 @@ from pathlib import Path
 
 import journal
 import pytest
+from trials import holds
 
 from laminar.data.archives import Archives
 from laminar.data.artifacts import Artifacts
@@ -105,10 +106,8 @@ class Trial:
         return found + [f"{layer}[{index}] was committed and ran again" for layer, index in sorted(again, key=str)]
 
     def _left_behind(self) -> list[str]:
-        deadline = time.monotonic() + 5
-        while (left := self.left()) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return [f"process {pid} was left 5 s after the kill" for pid in left]
+        holds(lambda: not self.left(), pause=0.05)
+        return [f"process {pid} was left" for pid in self.left()]
 
     def _compared(self, clean: dict[tuple[str, int], str]) -> list[str]:
         ended = self.committed()

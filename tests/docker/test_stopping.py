@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from gates import Gate
 
-#: Seconds after which nothing may be left of what was stopped.
-SOON = 10.0
 FAMILY = "family('plain', 'session', 'orphan', 'deaf')"
 
 
@@ -34,8 +32,8 @@ def begun(yard: Yard, *splits: str) -> subprocess.Popen[str]:
 
 def stopped(yard: Yard, scheduler: subprocess.Popen[str], *, warm: bool, layer: str = "Second") -> str:
     """Wait until a run that was stopped has ended, and see that nothing is left; gives what it has said."""
-    yard.until(lambda: scheduler.poll() is not None, "the scheduler has ended", SOON)
-    yard.settled(warm=warm, patience=SOON)
+    yard.until(lambda: scheduler.poll() is not None, "the scheduler has ended")
+    yard.settled(warm=warm)
     _, said = yard.end(scheduler)
     assert yard.state() == "CANCELLED", said
     assert all(row.state.terminal for row in yard.attempts(layer)), said
@@ -104,7 +102,7 @@ def test_abort_ends_what_a_dead_scheduler_has_left(yard: Yard, policy: str | Non
     yard.kill(scheduler)
     answer = yard.laminar("abort", "one")
     assert answer.code == 0, answer.err
-    yard.settled(warm=policy is not None, patience=SOON)
+    yard.settled(warm=policy is not None)
     assert yard.state() == "CANCELLED"
     assert yard.noted("ends") == []
     assert list((yard.root / ".attempts").iterdir()) == []
@@ -122,13 +120,13 @@ def test_a_time_out_stops_all_of_its_attempt_alone(yard: Yard, policy: str | Non
     scheduler = yard.begin()
     yard.reached("1")
     yard.until(lambda: len(yard.noted("stray")) == 4, "the family lives")
-    yard.until(lambda: not [line for line in yard.alive() if line.endswith("signs")], "the family is ended", SOON + 2)
+    yard.until(lambda: not [line for line in yard.alive() if line.endswith("signs")], "the family is ended")
     yard.release("1")
     code, said = yard.end(scheduler)
     assert code == 1
     assert "AttemptTimeoutError" in said
     assert sorted(yard.outcomes())[-1] == "timed-out"
-    yard.settled(warm=policy is not None, patience=SOON)
+    yard.settled(warm=policy is not None)
 
 
 def test_a_stop_while_a_container_is_made_starts_no_attempt(yard: Yard, gate: Gate, policy: str | None) -> None:
@@ -139,7 +137,7 @@ def test_a_stop_while_a_container_is_made_starts_no_attempt(yard: Yard, gate: Ga
     scheduler.send_signal(signal.SIGINT)
     yard.hears(scheduler, "stopping: SIGINT was received")
     if policy is None:
-        yard.until(lambda: yard.orders() == [], "the order is withdrawn, whatever the engine does", SOON)
+        yard.until(lambda: yard.orders() == [], "the order is withdrawn, whatever the engine does")
     gate.release()
     stopped(yard, scheduler, warm=policy is not None, layer="Only")
     assert yard.outcomes("Only") == ["cancelled"]
@@ -175,8 +173,8 @@ def test_a_stop_during_a_build_ends_the_build(yard: Yard, builder: str) -> None:
     yard.until(lambda: yard.running(word), "the build is at it")
     scheduler.send_signal(signal.SIGINT)
     stopped(yard, scheduler, warm=False, layer="Only")
-    yard.until(lambda: not yard.running(word), "the build is ended", SOON)
-    yard.until(lambda: not yard.running(f"{builder}-stopped"), "who builds has ended", SOON)
+    yard.until(lambda: not yard.running(word), "the build is ended")
+    yard.until(lambda: not yard.running(f"{builder}-stopped"), "who builds has ended")
 
 
 @pytest.fixture

@@ -121,9 +121,9 @@ class Jobs:
         page: ActionPage = self.client.call("GET", path, returns=ActionPage)
         return {row.task: row.reason for row in page.items}
 
-    def waits(self, name: str, task: str, text: str, patience: float = PATIENCE) -> bool:
+    def waits(self, name: str, task: str, text: str) -> bool:
         """Tell whether an action says in time that it waits for something."""
-        return bool(holds(lambda: text in (self.reasons(name).get(task) or ""), patience))
+        return bool(holds(lambda: text in (self.reasons(name).get(task) or "")))
 
     def put_queue(self, name: str, size: int) -> QueueView:
         path = self.client.space_path("/queues")

@@ -19,6 +19,8 @@ ABSENCE = 10.0
 GLANCE = 0.2
 #: Seconds for which an engine is asked to remove a container that it refuses to remove.
 INSISTENCE = 5.0
+#: Where engines look for programs of an image that does not say.
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #: Bytes of output that an error shows.
 SHOWN = 2000
 
@@ -79,6 +81,26 @@ async def output(container: Any) -> str:
     except (aiodocker.DockerError, *UNREACHABLE):
         return ""
     return "".join(pieces)[-SHOWN:]
+
+
+async def has_program(container: Any, name: str) -> bool:
+    """Tell whether a program lies on a container's PATH.
+
+    Raises:
+        DockerError: The engine refuses to say.
+        ClientError: It is away.
+    """
+    variables = (await container.show())["Config"].get("Env") or []
+    path = next((value for key, _, value in (one.partition("=") for one in variables) if key == "PATH"), PATH)
+    for folder in path.split(":"):
+        try:
+            await container.get_archive(f"{folder}/{name}")
+        except aiodocker.DockerError as error:
+            if error.status != 404:
+                raise
+        else:
+            return True
+    return False
 
 
 async def remove(container: Any) -> str:

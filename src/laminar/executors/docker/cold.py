@@ -173,7 +173,7 @@ class Box:
         image = (await self.container.show())["Config"]["Image"]
         said = (await self._output()).strip()
         if code in misfits.UNSTARTED:
-            return misfits.without_python(said) if any(words in said for words in misfits.NO_PROGRAM) else None
+            return None if await ends.has_program(self.container, "python") else misfits.without_python(said)
         if code == orders.UNSEEN:
             return PlacementError(
                 f"The engine at {self._session.engine.address} sees another folder than this scheduler, as one on "

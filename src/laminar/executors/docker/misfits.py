@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from laminar.errors import PlacementError
 
-#: Codes with which an init ends that finds no program, and what it says then: Docker's and Podman's.
+#: Codes with which an init ends that finds no program: Docker's and Podman's.
 UNSTARTED = (127, 1)
-NO_PROGRAM = ("exec python failed", "failed to exec pid1")
 #: Exit code of a container whose Python has no laminar, or another one.
 MISMATCH = 76
 
@@ -15,11 +14,12 @@ def without_python(said: str) -> PlacementError:
     """Give the error for an image that cannot start Python.
 
     Args:
-        said: The engine's words.
+        said: The words of the engine, or of its init; Podman (4.3) loses them now and then.
     """
+    told = f" The engine says: {said}" if said else ""
     return PlacementError(
         "The image has no python on its PATH, by which laminar starts layers. Let laminar add what it lacks: "
-        f"Container(image=Image.from_registry(…)). The engine says: {said}"
+        f"Container(image=Image.from_registry(…)).{told}"
     )
 
 

@@ -279,7 +279,7 @@ class Containers(Launcher):
         said = (await ends.output(container)).strip()
         if code == misfits.MISMATCH:
             return Gone(said, misfits.without_laminar(image, said))
-        if code in misfits.UNSTARTED and any(words in said for words in misfits.NO_PROGRAM):
+        if code in misfits.UNSTARTED and not await ends.has_program(container, "python"):
             return Gone(said, misfits.without_python(said))
         if code == 128 + 9 and state.get("OOMKilled"):
             return Gone("the kernel killed its worker for memory", memory=True)
