@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -53,9 +55,18 @@ def members(path: Path) -> dict[str, bool]:
     return found
 
 
-def wait_until_gone(path: Path, seconds: float = 5.0) -> None:
-    """Wait until no member of a family lives; that must be soon."""
-    deadline = time.monotonic() + seconds
+def strike(path: Path, name: str) -> None:
+    """End a member of a family of whom laminar cannot know, and strike it out."""
+    lines = path.read_text().splitlines(keepends=True)
+    for line in lines:
+        if line.split()[0] == name and members(path)[name]:
+            os.kill(int(line.split()[1]), signal.SIGKILL)
+    path.write_text("".join(line for line in lines if line.split()[0] != name))
+
+
+def wait_until_gone(path: Path) -> None:
+    """Wait until no member of a family lives."""
+    deadline = time.monotonic() + 30
     while any((alive := members(path)).values()):
         assert time.monotonic() < deadline, f"still alive: {[name for name, lives in alive.items() if lives]}"
         time.sleep(0.01)

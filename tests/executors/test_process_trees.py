@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from families import FOUND, members, wait_until_gone
+from families import FOUND, members, strike, wait_until_gone
 from scripts import log_of, one_layer, run, told
 
 from laminar.host import processes
@@ -73,8 +73,7 @@ def test_nothing_outlives_the_scheduler(tmp_path: Path, family: Path, method: st
     scheduler.send_signal(number)
     scheduler.communicate()
     if method == "spawn" and number is not signal.SIGKILL:
-        names = ALL["spawn"]  # what has left its session and its variables is lost when its parent ends
-        family.write_text("".join(line for line in family.open() if line.split()[0] in names))
+        strike(family, "bare")  # what has left its session and its variables is lost when its parent ends
     wait_until_gone(family)
 
 
