@@ -5,14 +5,13 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
 from gates import Gate
 from yards import ONE, Yard
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
-
-    import pytest
 
     from engines import Engine
 
@@ -31,16 +30,23 @@ class Mute(Gate):
         pass
 
 
-def test_an_image_without_python_is_known_also_where_the_words_of_its_init_are_lost(
-    yard: Yard, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [("", "no python on its PATH"), ("RUN ln -s python3 /usr/bin/python\n", "its Python has no laminar")],
+    ids=["no python", "no laminar"],
+)
+def test_what_an_image_lacks_is_known_also_where_the_words_of_its_containers_are_lost(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch, steps: str, words: str
 ) -> None:
+    image = f"{yard.engine.prefix}-lacks"
+    yard.engine.docker("build", "--tag", image, "-", stdin=f"FROM {yard.engine.image}\n{steps}")
     gate = Mute(yard.folder / "gate.sock", yard.engine.address)
     gate.kill_at(r"GET \S+/logs", before=True)  # Podman 4.3 gives an empty line there now and then
     monkeypatch.setenv("DOCKER_HOST", gate.address)
-    yard.flow(ONE, layer=f"container=Container(image={yard.engine.image!r})")
+    yard.flow(ONE, layer=f"container=Container(image={image!r})")
     code, said = yard.run()
     assert code == 1
-    assert "no python on its PATH" in said
+    assert words in said
     gate.close()
 
 

@@ -175,9 +175,10 @@ class Box:
         if code in misfits.UNSTARTED:
             return None if await ends.has_program(self.container, "python") else misfits.without_python(said)
         if code == orders.UNSEEN:
+            told = f": {said}" if said else ""
             return PlacementError(
                 f"The engine at {self._session.engine.address} sees another folder than this scheduler, as one on "
-                f"another machine does: {said}. Use an engine of this machine, or mount that folder at the same path."
+                f"another machine does{told}. Use an engine of this machine, or mount that folder at the same path."
             )
         return misfits.without_laminar(image, said)
 

@@ -28,11 +28,12 @@ def without_laminar(image: str, said: str) -> PlacementError:
 
     Args:
         image: Its name.
-        said: What Python has said.
+        said: What Python has said, unless the engine has lost it.
     """
+    why = said or "its Python has no laminar, or another one"
     return PlacementError(
-        f"Image {image} cannot run layers: {said}. Give Container(image=Image.from_registry({image!r})), which "
-        "puts this laminar into it."
+        f"Image {image} cannot run layers: {why}. Give Container(image=Image.from_registry({image!r})), which puts "
+        "this laminar into it."
     )
 
 
