@@ -15,8 +15,8 @@ from moto.server import ThreadedMotoServer
 
 from laminar.host import processes
 
-#: Images of the pages.
-NAMED_IMAGES = {"laminar-train"}
+#: Images of pages, by the page that builds them.
+BUILT = {"images.md": "laminar-train"}
 
 
 @pytest.fixture
@@ -56,10 +56,10 @@ def server_variables(tmp_path_factory):
 
 
 @pytest.fixture
-def container_variables(engine_named):
-    """What leads to an engine; the images that pages build there by name are removed."""
+def container_variables(engine_named, page):
+    """What leads to an engine; the images that the page builds there by name are removed, and no other page's."""
     engine = engine_named("docker")
     yield engine.variables
     names = engine.docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
-    if images := [name for name in names if name.partition(":")[0] in NAMED_IMAGES]:
+    if images := [name for name in names if name.partition(":")[0] == BUILT.get(page.name)]:
         engine.docker("rmi", "--force", *images)
