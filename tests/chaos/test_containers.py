@@ -35,8 +35,8 @@ TOLD = {"memory": "out-of-memory", "kill": "killed", "exit": "exited", "shot": "
 WAYS = {"memory": 10, "kill": 10, "exit": 10, "shot": 5, "stopped": 5} if FULL else dict.fromkeys(TOLD, 1)
 #: States of attempts after a cancel.
 KNOWN = [("Start", "SUCCEEDED"), ("Start", "CANCELLED"), ("Fan", "CANCELLED")]
-#: Seconds after which nothing may be left; beside other tests, as long as a machine may stand still.
-SOON = 10.0 if FULL else 60.0
+#: Seconds after which nothing may be left.
+SOON = 10.0
 GRACE = 0.3
 
 

@@ -31,10 +31,9 @@ PROGRAM = HERE / "programs" / "scheduled.py"
 #: How often a server is killed, in sessions of a few.
 KILLS = 200 if FULL else 20
 EACH = 20 if FULL else 10
-#: Slots of the queue.
+#: Slots of the queue; seconds that their lease counts, and two more.
 SIZE = 3
-#: Seconds that their lease counts, and two more; beside other tests, as long as a machine may stand still.
-SOON = LEASE + 2.0 if FULL else 60.0
+SOON = LEASE + 2.0
 
 
 def laminar(served: Served, *words: str) -> None:

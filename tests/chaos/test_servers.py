@@ -22,8 +22,8 @@ pytestmark = pytest.mark.chaos
 
 #: Runs under restarts of PostgreSQL, runs of two servers, runs behind a bad network, cancelled runs.
 RESTARTED, SHARED, TROUBLED, CANCELLED = (200, 200, 40, 100) if FULL else (20, 20, 4, 10)
-#: Seconds within which it is noticed that a worker is dead; beside other tests, as long as a machine may stand still.
-NOTICED = 20.0 if FULL else 60.0
+#: Seconds within which it is noticed that a worker is dead.
+NOTICED = 20.0
 
 
 @pytest.mark.timeout(1200)
@@ -121,7 +121,7 @@ def test_nothing_is_left_of_cancelled_runs(serving: Callable[..., Served]) -> No
     ended = {name: view.state for name, view in found.items()}
     assert set(ended.values()) <= {State.CANCELLED, State.SUCCEEDED}
     assert State.CANCELLED in ended.values()
-    assert served.none_left(10 if FULL else 60), "attempts were left"
+    assert served.none_left(10), "attempts were left"
     assert {name: served.view(name).state for name in names} == ended
 
 

@@ -136,7 +136,7 @@ class Trial:
         return [pid for pid in [*labelled, *strays] if processes.start_time(pid) is not None]
 
     def left_behind(self) -> list[str]:
-        holds(lambda: not self.left(), pause=0.05)
+        holds(lambda: not self.left(), 5, 0.05)
         return [f"process {pid} was left" for pid in self.left()]
 
     def end(self) -> None:

@@ -15,7 +15,7 @@ from moto.server import ThreadedMotoServer
 
 from laminar.host import processes
 
-#: Images of pages, by the page that builds them.
+#: The image that a page builds by name.
 BUILT = {"images.md": "laminar-train"}
 
 
